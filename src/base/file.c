@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+
+struct rst_outfile {
+    int fd;
+    char *path, *part; /* owned */
+    rst_error failed;  /* the first error, kept for commit */
+};
+
+static long reads_left = -1, writes_left = -1;
+
+void rst__file_fail_after(long reads, long writes)
+{
+    reads_left = reads;
+    writes_left = writes;
+}
+
+/* True when a test wants this call, and all later ones, to fail; sets errno. */
+static bool refused(long *left, int code)
+{
+    if (*left < 0)
+        return false;
+    if (*left > 0) {
+        --*left;
+        return false;
+    }
+    errno = code;
+    return true;
+}
+
+static int open_input(const char *path, uint64_t *size, rst_error *err)
+{
+    int fd = refused(&reads_left, EIO) ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return rst_fail(err, RST_EINPUT, "%s: %s", path, strerror(errno));
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        close(fd);
+        return rst_fail(err, RST_EINPUT, "%s: not a regular file", path);
+    }
+    *size = (uint64_t)st.st_size;
+    return fd;
+}
+
+/* Reads exactly len bytes at offset. */
+static int read_all(int fd, const char *path, uint64_t offset, char *buf, size_t len,
+                    rst_error *err)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = refused(&reads_left, EIO)
+                        ? -1
+                        : pread(fd, buf + done, len - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return rst_fail(err, RST_EINPUT, "%s: %s", path, strerror(errno));
+        if (n == 0)
+            return rst_fail(err, RST_EFORMAT, "%s: the file ends at byte %llu, more was due", path,
+                            (unsigned long long)(offset + done));
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+int rst__file_read(const char *path, size_t max, void **buf, size_t *len, rst_error *err)
+{
+    uint64_t size;
+    int fd = open_input(path, &size, err);
+    if (fd < 0)
+        return fd;
+    int rc = 0;
+    char *p = NULL;
+    if (size > max)
+        rc = rst_fail(err, RST_EFORMAT, "%s: %llu bytes, more than the %zu allowed here", path,
+                      (unsigned long long)size, max);
+    else if (!(p = rst__malloc((size_t)size + 1)))
+        rc = rst__fail_nomem(err, path);
+    else
+        rc = read_all(fd, path, 0, p, (size_t)size, err);
+    close(fd);
+    if (rc < 0) {
+        rst__free(p);
+        return rc;
+    }
+    p[size] = 0;
+    *buf = p;
+    *len = (size_t)size;
+    return 0;
+}
+
+int rst__file_read_at(const char *path, uint64_t offset, void *buf, size_t len, rst_error *err)
+{
+    uint64_t size;
+    int fd = open_input(path, &size, err);
+    if (fd < 0)
+        return fd;
+    int rc = read_all(fd, path, offset, buf, len, err);
+    close(fd);
+    return rc;
+}
+
+int rst__file_size(const char *path, uint64_t *size, rst_error *err)
+{
+    int fd = open_input(path, size, err);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return 0;
+}
+
+static void outfile_free(rst_outfile *f)
+{
+    if (f->fd >= 0)
+        close(f->fd);
+    rst__free(f->path);
+    rst__free(f->part);
+    rst__free(f);
+}
+
+int rst__outfile_open(rst_outfile **out, const char *path, rst_error *err)
+{
+    rst_outfile *f = rst__calloc(1, sizeof *f);
+    if (!f)
+        return rst__fail_nomem(err, path);
+    f->fd = -1;
+    size_t n = strlen(path);
+    f->path = rst__strdup(path);
+    f->part = rst__malloc(n + 6);
+    if (!f->path || !f->part) {
+        outfile_free(f);
+        return rst__fail_nomem(err, path);
+    }
+    memcpy(f->part, path, n);
+    memcpy(f->part + n, ".part", 6);
+    if (!refused(&writes_left, ENOSPC))
+        f->fd = open(f->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (f->fd < 0) {
+        int rc = rst_fail(err, RST_EOUTPUT, "%s: cannot write: %s", path, strerror(errno));
+        outfile_free(f);
+        return rc;
+    }
+    *out = f;
+    return 0;
+}
+
+int rst__outfile_write(rst_outfile *f, const void *data, size_t len, rst_error *err)
+{
+    const char *p = data;
+    if (f->failed.code)
+        return rst_fail(err, f->failed.code, "%s", f->failed.msg);
+    while (len) {
+        ssize_t n = refused(&writes_left, ENOSPC) ? -1 : write(f->fd, p, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            rst_fail(&f->failed, RST_EOUTPUT, "%s: cannot write: %s", f->path, strerror(errno));
+            return rst_fail(err, f->failed.code, "%s", f->failed.msg);
+        }
+        p += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+int rst__outfile_commit(rst_outfile *f, rst_error *err)
+{
+    if (!f->failed.code &&
+        (refused(&writes_left, ENOSPC) || fsync(f->fd) < 0 || rename(f->part, f->path) < 0))
+        rst_fail(&f->failed, RST_EOUTPUT, "%s: cannot write: %s", f->path, strerror(errno));
+    int rc = f->failed.code;
+    if (rc) {
+        rst_fail(err, rc, "%s", f->failed.msg);
+        (void)unlink(f->part);
+    }
+    outfile_free(f);
+    return rc;
+}
+
+void rst__outfile_abort(rst_outfile *f)
+{
+    if (!f)
+        return;
+    (void)unlink(f->part);
+    outfile_free(f);
+}
+
+int rst__file_write(const char *path, const void *data, size_t len, rst_error *err)
+{
+    rst_outfile *f;
+    int rc = rst__outfile_open(&f, path, err);
+    if (rc < 0)
+        return rc;
+    rc = rst__outfile_write(f, data, len, err);
+    if (rc < 0) {
+        rst__outfile_abort(f);
+        return rc;
+    }
+    return rst__outfile_commit(f, err);
+}
+
+bool rst__is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool rst__exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+int rst__mkdirs(const char *path, rst_error *err)
+{
+    char *p = rst__strdup(path);
+    if (!p)
+        return rst__fail_nomem(err, path);
+    int rc = 0;
+    for (char *s = p + 1; rc == 0; s++) {
+        if (*s && *s != '/')
+            continue;
+        char c = *s;
+        *s = 0;
+        if (mkdir(p, 0777) < 0 && errno != EEXIST)
+            rc = rst_fail(err, RST_EOUTPUT, "%s: cannot make the folder: %s", p, strerror(errno));
+        else if (!rst__is_dir(p))
+            rc = rst_fail(err, RST_EOUTPUT, "%s: not a folder", p);
+        *s = c;
+        if (!c)
+            break;
+    }
+    rst__free(p);
+    return rc;
+}

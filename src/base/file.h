@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* Files: read whole, mapped never (a file truncated while mapped kills the process), written under
+ * a temporary name and renamed when whole. */
+#ifndef RST_BASE_FILE_H
+#define RST_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <restain/error.h>
+
+/**
+ * Reads a regular file of at most max bytes.
+ *
+ * @param[out] buf  owned by the caller, one NUL byte past the end; rst__free
+ * @return 0, RST_EINPUT (cannot open or read; a folder), RST_EFORMAT (larger than max), RST_ENOMEM
+ */
+int rst__file_read(const char *path, size_t max, void **buf, size_t *len, rst_error *err);
+/** Like the above from `offset` for exactly len bytes into buf; a short file is RST_EFORMAT. */
+int rst__file_read_at(const char *path, uint64_t offset, void *buf, size_t len, rst_error *err);
+/** The size in bytes; RST_EINPUT when there is no such regular file. */
+int rst__file_size(const char *path, uint64_t *size, rst_error *err);
+
+/** A file being written: PATH.part until rst__outfile_commit renames it to PATH. */
+typedef struct rst_outfile rst_outfile;
+
+/** Opens PATH.part for writing. @param[out] out owned; commit or abort it. RST_EOUTPUT/ENOMEM. */
+int rst__outfile_open(rst_outfile **out, const char *path, rst_error *err);
+/** Appends; an error (disk full) sticks and is told again by commit. */
+int rst__outfile_write(rst_outfile *f, const void *data, size_t len, rst_error *err);
+/** Flushes to disk, renames to the final name, frees f. On failure the .part file is removed. */
+int rst__outfile_commit(rst_outfile *f, rst_error *err);
+/** Removes the .part file and frees f. NULL is fine. */
+void rst__outfile_abort(rst_outfile *f);
+/** Writes a whole file in one go, by the same rules. */
+int rst__file_write(const char *path, const void *data, size_t len, rst_error *err);
+
+/** Makes a folder and its parents; an existing one is fine. RST_EOUTPUT. */
+int rst__mkdirs(const char *path, rst_error *err);
+bool rst__is_dir(const char *path);
+bool rst__exists(const char *path);
+
+/** For tests: after n more successes every read (write) of this file layer fails; negative: never. */
+void rst__file_fail_after(long reads, long writes);
+
+#endif

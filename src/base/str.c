@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/str.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+rst_str rst__str(size_t max)
+{
+    return (rst_str){ .max = max };
+}
+
+/* Room for n more bytes and the NUL. */
+static bool reserve(rst_str *b, size_t n)
+{
+    if (b->failed || n > b->max || b->len > b->max - n) {
+        b->failed = true;
+        return false;
+    }
+    size_t need = b->len + n + 1;
+    if (need <= b->cap)
+        return true;
+    size_t cap = b->cap < 64 ? 64 : b->cap;
+    while (cap < need)
+        cap *= 2;
+    char *s = rst__realloc(b->s, cap, 1);
+    if (!s) {
+        b->failed = true;
+        return false;
+    }
+    b->s = s;
+    b->cap = cap;
+    return true;
+}
+
+void rst__str_bytes(rst_str *b, const void *data, size_t n)
+{
+    if (!reserve(b, n))
+        return;
+    memcpy(b->s + b->len, data, n);
+    b->len += n;
+    b->s[b->len] = 0;
+}
+
+void rst__str_add(rst_str *b, const char *text)
+{
+    rst__str_bytes(b, text, strlen(text));
+}
+
+void rst__str_printf(rst_str *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    if (n >= 0 && reserve(b, (size_t)n)) {
+        (void)vsnprintf(b->s + b->len, (size_t)n + 1, fmt, again);
+        b->len += (size_t)n;
+    } else {
+        b->failed = true;
+    }
+    va_end(again);
+    va_end(ap);
+}
+
+void rst__str_free(rst_str *b)
+{
+    rst__free(b->s);
+    *b = (rst_str){ .max = b->max };
+}

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""The peer of bench/run.sh: CUT/ASP's antialiased 6-block generator in PyTorch, with the weights of a .pth file.
+
+usage: torch_peer.py forward|backward WEIGHTS.pth INPUT.f32 SIZE THREADS REPEATS OUTPUT.f32
+
+Reads SIZE*SIZE*3 float32 (CHW), runs the network REPEATS times and prints one line:
+    median_ms min_ms max_rss_kib
+and writes the output (forward) or the gradient of the input (backward of sum(y*y)/2) as raw float32.
+"""
+import resource
+import statistics
+import sys
+import time
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Down(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        t = torch.tensor([1.0, 2.0, 1.0])
+        f = t[:, None] * t[None, :]
+        self.register_buffer("filt", (f / f.sum())[None, None].repeat(c, 1, 1, 1))
+
+    def forward(self, x):
+        return F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), self.filt, stride=2, groups=x.shape[1])
+
+
+class Up(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        t = torch.tensor([1.0, 3.0, 3.0, 1.0])
+        f = t[:, None] * t[None, :]
+        self.register_buffer("filt", (f / f.sum() * 4)[None, None].repeat(c, 1, 1, 1))
+
+    def forward(self, x):
+        y = F.conv_transpose2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), self.filt, stride=2, padding=2,
+                               groups=x.shape[1])
+        return y[:, :, 1:, 1:][:, :, :-1, :-1]
+
+
+class Block(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.conv_block = nn.Sequential(nn.ReflectionPad2d(1), nn.Conv2d(c, c, 3), nn.InstanceNorm2d(c), nn.ReLU(True),
+                                        nn.ReflectionPad2d(1), nn.Conv2d(c, c, 3), nn.InstanceNorm2d(c))
+
+    def forward(self, x):
+        return x + self.conv_block(x)
+
+
+class Generator(nn.Module):
+    def __init__(self, ngf=64, blocks=6):
+        super().__init__()
+        n = ngf
+        layers = [nn.ReflectionPad2d(3), nn.Conv2d(3, n, 7), nn.InstanceNorm2d(n), nn.ReLU(True)]
+        for m in (1, 2):
+            layers += [nn.Conv2d(n * m, n * m * 2, 3, padding=1), nn.InstanceNorm2d(n * m * 2), nn.ReLU(True),
+                       Down(n * m * 2)]
+        layers += [Block(n * 4) for _ in range(blocks)]
+        for m in (4, 2):
+            layers += [Up(n * m), nn.Conv2d(n * m, n * m // 2, 3, padding=1), nn.InstanceNorm2d(n * m // 2),
+                       nn.ReLU(True)]
+        layers += [nn.ReflectionPad2d(3), nn.Conv2d(n, 3, 7), nn.Tanh()]
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return self.model(x)
+
+
+def main():
+    what, weights, inp, size, threads, repeats, out = sys.argv[1:8]
+    size, repeats = int(size), int(repeats)
+    torch.set_num_threads(int(threads))
+    net = Generator()
+    net.load_state_dict(torch.load(weights, map_location="cpu"))
+    x = torch.from_numpy(np.fromfile(inp, np.float32).reshape(1, 3, size, size))
+    times = []
+    for i in range(repeats + 1):
+        if what == "forward":
+            with torch.no_grad():
+                t = time.perf_counter()
+                y = net(x)
+                t = time.perf_counter() - t
+        else:
+            x.requires_grad_(True)
+            x.grad = None
+            net.zero_grad(set_to_none=True)
+            z = net(x)
+            loss = (z * z).sum() / 2
+            t = time.perf_counter()
+            loss.backward()
+            t = time.perf_counter() - t
+            y = x.grad
+        if i or repeats == 0:
+            times.append(t * 1e3)
+    y.detach().numpy().astype(np.float32).tofile(out)
+    print("%.1f %.1f %d" % (statistics.median(times), min(times), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+
+
+main()

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* The losses that the methods share, as expressions on the tape. Images and maps are [n,c,h,w],
+ * rows [r,c]; a loss is a scalar unless it says otherwise. */
+#ifndef RST_METHOD_LOSSES_H
+#define RST_METHOD_LOSSES_H
+
+#include <restain/graph.h>
+
+/* Adversarial (CUT/ASP models/networks.py GANLoss) --------------------------------------------- */
+
+typedef enum rst_gan_mode {
+    RST_GAN_LSGAN,
+    RST_GAN_VANILLA, /* on logits */
+    RST_GAN_WGANGP,
+    RST_GAN_NONSATURATING
+} rst_gan_mode;
+
+/** By the reference's name ("lsgan", ...); false: no such. */
+bool rst__gan_mode_parse(const char *name, rst_gan_mode *out);
+/**
+ * How far a discriminator's map is from saying "real" (or "fake"): the mean over all elements; with
+ * NONSATURATING one value an image, [n,1,1,1].
+ */
+rst_tensor *rst__gan_loss(rst_tensor *pred, rst_gan_mode mode, bool real);
+
+/* Pixels --------------------------------------------------------------------------------------- */
+
+/** weight * mean |a - b| */
+rst_tensor *rst__l1_loss(rst_tensor *a, rst_tensor *b, double weight);
+
+enum { RST_GAUSS_LEVELS = 6, RST_PYRAMID_SCALES = 4 };
+
+/** What else rst__gauss_pyramid_loss can tell; each may be left alone. */
+typedef struct rst_gauss_levels {
+    rst_tensor *l1[RST_GAUSS_LEVELS]; /* mean |difference| of each level, unweighted, fine first */
+    rst_tensor *fake[RST_GAUSS_LEVELS]; /* the levels of the first image */
+} rst_gauss_levels;
+
+/**
+ * ASP's Gaussian pyramid loss (models/gauss_pyramid.py, models/cpt_model.py; the paper's eq. 6):
+ * lambda times the mean over six levels of weight[i] * L1. Level 0 is the image blurred by a 5 x 5
+ * binomial, each further one the previous halved and blurred, the last only halved.
+ *
+ * @param levels  may be NULL
+ */
+rst_tensor *rst__gauss_pyramid_loss(rst_tensor *fake, rst_tensor *real, const double *weight,
+                                    double lambda, rst_gauss_levels *levels);
+
+/**
+ * The multi-scale loss of Pyramid pix2pix (BCI models/pix2pix_model.py): the sum of
+ * term[k] = weight[k] * L1 over `scales` scales, of which each is the previous one after four 3 x 3
+ * Gaussian blurs (sigma 1), halved; the first is the image itself.
+ *
+ * @param scales  1..RST_PYRAMID_SCALES
+ * @param term    [scales], may be NULL
+ */
+rst_tensor *rst__pyramid_loss(rst_tensor *fake, rst_tensor *real, int scales, const double *weight,
+                              rst_tensor **term);
+
+/* Patches (CUT/ASP models/patchnce.py, ASP models/asp_loss.py) --------------------------------- */
+
+/**
+ * PatchNCE: row i of q should be more like row i of k than like the other rows of its group.
+ * q, k [r,c] of unit length; no gradient goes to k. groups: images, or 1 to take the negatives from
+ * the whole batch. t: temperature. @return a loss per row [r,1]
+ */
+rst_tensor *rst__patchnce(rst_tensor *q, rst_tensor *k, int64_t groups, double t);
+
+/** How the weight of the adaptive loss changes over the epochs. */
+typedef enum rst_asp_schedule {
+    RST_ASP_ZERO,
+    RST_ASP_RISING_LINEAR,
+    RST_ASP_SIGMOID,
+    RST_ASP_LAMBDA
+} rst_asp_schedule;
+
+typedef struct rst_asp_mode {
+    bool none; /* plain PatchNCE */
+    rst_asp_schedule schedule;
+    rst_asp_lookup lookup;
+} rst_asp_mode;
+
+/** From "none" or "SCHEDULE_LOOKUP", as in "lambda_linear"; false: no such. */
+bool rst__asp_mode_parse(const char *text, rst_asp_mode *out);
+/**
+ * p, the share of the constant weight 1 (spec 3.5), in an epoch counted from 1. It is 1 at first
+ * and falls towards 0.
+ */
+double rst__asp_constant_share(rst_asp_schedule s, int epoch, int n_epochs, int n_epochs_decay);
+/** PatchNCE whose rows are weighted by how alike q and k already are; weights have mean 1. */
+rst_tensor *rst__asp_loss(rst_tensor *q, rst_tensor *k, int64_t groups, double t, rst_asp_mode mode,
+                          double share);
+
+#endif

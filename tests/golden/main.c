@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* golden DIR...: walks folders of cases and reports. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "golden/golden.h"
+
+enum { MAX_DEPTH = 16 };
+
+typedef struct tally {
+    gold_options o;
+    int passed, failed, skipped, cases, kinks;
+    char *kink[256]; /* names for the closing note */
+} tally;
+
+static const char usage[] = "usage: golden DIR... [--conv auto|direct|winograd] [--backend "
+                            "ref|cpu] [--threads N] [--verbose]\n";
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* GROUP/CASE of a path, for the report. */
+static const char *short_name(const char *dir)
+{
+    const char *last = last_part(dir);
+    while (last > dir + 1 && last[-2] != '/')
+        last--;
+    return last > dir ? last - 1 : last;
+}
+
+/* Whether a failed case passes with direct convolutions, so that a ReLU's kink is to blame. */
+static bool passes_direct(const gold_options *o, const char *dir)
+{
+    gold_options direct = *o;
+    direct.conv = RST_CONV_DIRECT;
+    direct.verbose = false;
+    gold_verdict v;
+    gold_run(&direct, dir, &v);
+    return v.passed;
+}
+
+static void run_case(tally *t, const char *dir)
+{
+    gold_verdict v;
+    const char *name = short_name(dir);
+    gold_run(&t->o, dir, &v);
+    t->cases++;
+    if (v.passed)
+        t->passed++;
+    else
+        t->failed++;
+    printf("%-4s %s", v.passed ? "ok" : "FAIL", name);
+    if (v.where[0])
+        printf("  worst %.3g of its tolerance at %s", v.worst, v.where);
+    if (v.convs)
+        printf("  winograd %lld of %lld", (long long)v.winograd, (long long)v.convs);
+    printf("%s%s\n", v.passed ? "" : ": ", v.passed ? "" : v.why);
+    fflush(stdout);
+    if (v.near_kink && t->o.conv != RST_CONV_DIRECT && t->kinks < 256 && passes_direct(&t->o, dir))
+        t->kink[t->kinks++] = strdup(name);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Names of the folder's subfolders, sorted; -1 if it cannot be read. */
+static int subfolders(const char *dir, char ***out)
+{
+    DIR *d = opendir(dir);
+    if (!d)
+        return -1;
+    int n = 0, cap = 0;
+    char **names = NULL;
+    for (struct dirent *e; (e = readdir(d));) {
+        char path[4096];
+        struct stat st;
+        if (e->d_name[0] == '.' ||
+            snprintf(path, sizeof path, "%s/%s", dir, e->d_name) >= (int)sizeof path ||
+            stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+            continue;
+        if (n == cap) {
+            cap = cap ? 2 * cap : 64;
+            names = realloc(names, (size_t)cap * sizeof *names);
+            if (!names)
+                exit(1);
+        }
+        names[n++] = strdup(e->d_name);
+    }
+    closedir(d);
+    if (n)
+        qsort(names, (size_t)n, sizeof *names, by_name);
+    *out = names;
+    return n;
+}
+
+static bool has_file(const char *dir, const char *name)
+{
+    char path[4096];
+    struct stat st;
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    return n > 0 && n < (int)sizeof path && stat(path, &st) == 0;
+}
+
+static void walk(tally *t, const char *dir, int depth)
+{
+    char **sub = NULL;
+    int n = subfolders(dir, &sub);
+    if (n < 0)
+        fprintf(stderr, "golden: %s: cannot be read\n", dir);
+    /* A folder of tensors without a description is a broken case, not a folder of cases. */
+    if (n < 0 || has_file(dir, "case.json") || has_file(dir, "tensors.safetensors")) {
+        run_case(t, dir);
+        n = n < 0 ? 0 : n;
+    }
+    for (int i = 0; i < n; i++) {
+        char path[4096];
+        if (depth < MAX_DEPTH &&
+            snprintf(path, sizeof path, "%s/%s", dir, sub[i]) < (int)sizeof path)
+            walk(t, path, depth + 1);
+        free(sub[i]);
+    }
+    free(sub);
+}
+
+static bool parse_conv(const char *text, rst_conv_mode *out)
+{
+    static const char *const names[] = { "auto", "direct", "winograd" };
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *out = (rst_conv_mode)i;
+            return true;
+        }
+    return false;
+}
+
+static bool parse_option(gold_options *o, const char *name, const char *value)
+{
+    char *end;
+    if (strcmp(name, "--conv") == 0)
+        return parse_conv(value, &o->conv);
+    if (strcmp(name, "--backend") == 0) {
+        o->backend = value;
+        return strcmp(value, "ref") == 0 || strcmp(value, "cpu") == 0;
+    }
+    if (strcmp(name, "--threads") != 0)
+        return false;
+    long n = strtol(value, &end, 10);
+    o->threads = (int)n;
+    return *value && !*end && n > 0 && n <= 1024;
+}
+
+/* Moves the folders to the front of argv; their number, or -1. */
+static int parse(int argc, char **argv, gold_options *o)
+{
+    int dirs = 0;
+    for (int i = 1; i < argc; i++) {
+        char *arg = argv[i], *value = NULL;
+        if (strcmp(arg, "--verbose") == 0) {
+            o->verbose = true;
+            continue;
+        }
+        if (strncmp(arg, "--", 2) != 0) {
+            argv[dirs++] = arg;
+            continue;
+        }
+        if ((value = strchr(arg, '=')))
+            *value++ = 0;
+        else if (i + 1 < argc)
+            value = argv[++i];
+        if (!value || !parse_option(o, arg, value))
+            return -1;
+    }
+    return dirs;
+}
+
+static void walk_argument(tally *t, char *dir)
+{
+    size_t n = strlen(dir);
+    while (n > 1 && dir[n - 1] == '/')
+        dir[--n] = 0;
+    int before = t->cases;
+    walk(t, dir, 0);
+    if (t->cases == before) {
+        printf("FAIL %s: no case in this folder\n", dir);
+        t->failed++;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    tally t = { .o = { .backend = "cpu", .conv = RST_CONV_DIRECT } };
+    int dirs = parse(argc, argv, &t.o);
+    if (dirs <= 0) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    if (strcmp(t.o.backend, "ref") == 0 && t.o.conv == RST_CONV_WINOGRAD) {
+        fputs("golden: the ref backend has no Winograd convolution\n", stderr);
+        return 2;
+    }
+    for (int i = 0; i < dirs; i++)
+        walk_argument(&t, argv[i]);
+    for (int i = 0; i < t.kinks; i++) {
+        printf("note: %s fails only in gradients, by less than 1e-2, and passes with direct "
+               "convolution: a ReLU's kink was flipped\n",
+               t.kink[i]);
+        free(t.kink[i]);
+    }
+    printf("%d passed, %d failed, %d skipped\n", t.passed, t.failed, t.skipped);
+    return t.failed ? 1 : 0;
+}

@@ -26,7 +26,8 @@
 extern "C" {
 #endif
 
-/* What a network is ----------------------------------------------------------------------------- */
+/* What a network is -----------------------------------------------------------------------------
+ */
 
 /** Families of networks; in brackets what rst_arch_preset calls them. */
 typedef enum rst_family {
@@ -86,7 +87,7 @@ typedef struct rst_arch {
     rst_l2_kind l2norm;                  /**< SAMPLER */
     bool kid;                            /**< INCEPTION: torchvision's graph, not the FID one */
     rst_names names;
-    rst_bn_mode stats; /**< of batch norms at inference: RST_BN_BATCH or RST_BN_RUNNING */
+    rst_bn_mode stats;         /**< of batch norms at inference: RST_BN_BATCH or RST_BN_RUNNING */
     int taps;                  /**< SAMPLER: number of heads; feature networks: of widths */
     int widths[RST_MAX_TAPS];  /**< channels of each tap */
     int squeeze[RST_MAX_TAPS]; /**< SQUEEZENET: of the 8 fires' first convolutions */
@@ -101,7 +102,8 @@ RST_API int rst_arch_preset(const char *name, rst_arch *out, rst_error *err);
 RST_API const char *rst_arch_name(const rst_arch *a, char buf[32]);
 /**
  * From a JSON object, whose "net" (or netG, netD, netF) is a preset and whose other keys are the
- * published options: ngf, ndf, norm, weight_norm, no_antialias, n_layers_D, ... Unknown: RST_EINVAL.
+ * published options: ngf, ndf, norm, weight_norm, no_antialias, n_layers_D, ... Unknown:
+ * RST_EINVAL.
  */
 RST_API int rst_arch_from_json(const char *json, rst_arch *out, rst_error *err);
 /** As a JSON object on one line; RST_EINVAL when it does not fit (1024 bytes always do). */
@@ -118,7 +120,8 @@ RST_API int rst_arch_stride(const rst_arch *a);
 /** Output side over input side of a network from image to image. */
 RST_API int rst_arch_scale(const rst_arch *a);
 
-/* Weights --------------------------------------------------------------------------------------- */
+/* Weights ---------------------------------------------------------------------------------------
+ */
 
 typedef struct rst_module rst_module;
 
@@ -134,10 +137,10 @@ typedef enum rst_entry_kind {
 typedef struct rst_entry {
     const char *name;
     rst_entry_kind kind;
-    int rank;           /**< 0..4 */
-    int64_t shape[4];   /**< as in PyTorch; the rest are 1 */
-    rst_tensor *value;  /**< NULL where there is no tensor, or no context */
-    int64_t count;      /**< COUNTER */
+    int rank;          /**< 0..4 */
+    int64_t shape[4];  /**< as in PyTorch; the rest are 1 */
+    rst_tensor *value; /**< NULL where there is no tensor, or no context */
+    int64_t count;     /**< COUNTER */
 } rst_entry;
 
 /**
@@ -167,9 +170,9 @@ typedef enum rst_init_kind {
 
 /**
  * Random weights as the published init_weights draws them (CUT/ASP/BCI models/networks.py; spec
- * 0.4). Each tensor has a stream of its own, named by it. A layer with spectral norm keeps PyTorch's
- * default U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as it does when the published code runs on a GPU, if
- * sn_default is set; else it is drawn like the others.
+ * 0.4). Each tensor has a stream of its own, named by it. A layer with spectral norm keeps
+ * PyTorch's default U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as it does when the published code runs on
+ * a GPU, if sn_default is set; else it is drawn like the others.
  */
 RST_API int rst_module_init(rst_module *m, rst_init_kind kind, double gain, bool sn_default,
                             uint64_t seed, rst_error *err);
@@ -192,7 +195,8 @@ RST_API int rst_module_load(rst_module *m, const rst_weights *w, const char *pre
 RST_API int rst_module_store(const rst_module *m, rst_weights *w, const char *prefix,
                              rst_error *err);
 
-/* How it behaves -------------------------------------------------------------------------------- */
+/* How it behaves --------------------------------------------------------------------------------
+ */
 
 /** PyTorch's train() and eval(): spectral norm iterates, batch statistics, dropout; or none. */
 RST_API void rst_module_train(rst_module *m, bool on);
@@ -206,7 +210,8 @@ RST_API void rst_module_freeze(rst_module *m, bool on);
 /** Sets the stream that dropout masks and patch numbers come from. */
 RST_API void rst_module_reseed(rst_module *m, uint64_t seed, const char *stream);
 
-/** Running it: within a scope of the module's context. ------------------------------------------ */
+/** Running it: within a scope of the module's context. ------------------------------------------
+ */
 
 /** x [n,input_nc,h,w] -> y: an image, a map of logits, or, of a feature network, its last tap. */
 RST_API rst_tensor *rst_module_forward(rst_module *m, rst_tensor *x);
@@ -218,9 +223,9 @@ RST_API rst_tensor *rst_module_forward(rst_module *m, rst_tensor *x);
 RST_API rst_tensor *rst_module_taps(rst_module *m, rst_tensor *x, int count, const int *ids,
                                     rst_tensor **taps, bool encode_only);
 /**
- * All taps of a feature network, shallowest first: ALEXNET 5, VGG16 5, SQUEEZENET 7 (LPIPS), RESNET50
- * 4 (layer1..layer4), INCEPTION 4 (64, 192, 768, 2048 channels; no global average). x is normalised
- * as the network wants it.
+ * All taps of a feature network, shallowest first: ALEXNET 5, VGG16 5, SQUEEZENET 7 (LPIPS),
+ * RESNET50 4 (layer1..layer4), INCEPTION 4 (64, 192, 768, 2048 channels; no global average). x is
+ * normalised as the network wants it.
  * @return their number; 0 after an error
  */
 RST_API int rst_module_features(rst_module *m, rst_tensor *x, int max, rst_tensor **out);
@@ -238,7 +243,8 @@ RST_API bool rst_module_sample(rst_module *m, int count, rst_tensor *const *feat
 /** How far an output pixel sees, in input pixels, on its farther side; global pooling aside. */
 RST_API int rst_module_halo(const rst_module *m);
 
-/* Optimiser ------------------------------------------------------------------------------------- */
+/* Optimiser -------------------------------------------------------------------------------------
+ */
 
 /** Adam over the trained tensors of a module (PyTorch's formula, no weight decay; spec 6.2). */
 typedef struct rst_adam rst_adam;
@@ -255,17 +261,24 @@ RST_API int rst_adam_step(rst_adam *a, double lr, rst_error *err);
 RST_API int rst_adam_store(const rst_adam *a, rst_weights *w, const char *prefix, rst_error *err);
 RST_API int rst_adam_load(rst_adam *a, const rst_weights *w, const char *prefix, rst_error *err);
 
-typedef enum rst_lr_policy { RST_LR_LINEAR, RST_LR_STEP, RST_LR_PLATEAU, RST_LR_COSINE } rst_lr_policy;
+typedef enum rst_lr_policy {
+    RST_LR_LINEAR,
+    RST_LR_STEP,
+    RST_LR_PLATEAU,
+    RST_LR_COSINE
+} rst_lr_policy;
 
-/** The learning rate of an epoch (CUT/ASP/pix2pix get_scheduler; spec 6.2). All zero but lr: fixed. */
+/** The learning rate of an epoch (CUT/ASP/pix2pix get_scheduler; spec 6.2). All zero but lr: fixed.
+ */
 typedef struct rst_schedule {
     rst_lr_policy policy;
-    double lr;                   /**< initial */
-    int n_epochs, n_epochs_decay; /**< constant, then falling (LINEAR); n_epochs is COSINE's period */
-    int epoch_count;             /**< first epoch of this run, from 1 */
-    int decay_epochs;            /**< STEP: a tenth every so many (lr_decay_iters) */
-    bool step_at_start;          /**< pix2pix and BCI: before each epoch; CUT and ASP: after it */
-    double factor, best;         /**< PLATEAU's state; rst_schedule_start sets it */
+    double lr; /**< initial */
+    int n_epochs,
+        n_epochs_decay;  /**< constant, then falling (LINEAR); n_epochs is COSINE's period */
+    int epoch_count;     /**< first epoch of this run, from 1 */
+    int decay_epochs;    /**< STEP: a tenth every so many (lr_decay_iters) */
+    bool step_at_start;  /**< pix2pix and BCI: before each epoch; CUT and ASP: after it */
+    double factor, best; /**< PLATEAU's state; rst_schedule_start sets it */
     int bad;
 } rst_schedule;
 

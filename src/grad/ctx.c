@@ -183,6 +183,8 @@ int rst_end(rst_ctx *c, rst_error *err)
         close_scope(c);
         c->nograd = c->scope[c->depth].nograd;
     }
+    if (c->depth == 0 && rst__pool_damaged(c->pool))
+        rst__ctx_fail(c, RST_EINTERNAL, "a kernel wrote outside of its tensor");
     return rst_ctx_error(c, err);
 }
 

@@ -102,7 +102,8 @@ int rst_adam_step(rst_adam *a, double lr, rst_error *err)
     return rc;
 }
 
-/* Checkpoints ----------------------------------------------------------------------------------- */
+/* Checkpoints -----------------------------------------------------------------------------------
+ */
 
 static bool full_name(char buf[512], const char *prefix, const slot *s, const char *what)
 {
@@ -151,7 +152,8 @@ static const rst_weight *find(const slot *s, const rst_weights *w, const char *p
     const rst_weight *t = full_name(name, prefix, s, what) ? rst_weights_find(w, name) : NULL;
     if (t && rst_weight_elements(t) == elements)
         return t;
-    (void)rst_fail(err, RST_EFORMAT, "%s%s.%s: missing or of another size", prefix, s->p->name, what);
+    (void)rst_fail(err, RST_EFORMAT, "%s%s.%s: missing or of another size", prefix, s->p->name,
+                   what);
     return NULL;
 }
 

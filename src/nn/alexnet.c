@@ -2,7 +2,8 @@
 /* torchvision's AlexNet up to its last ReLU (spec 8.7). */
 #include "nn/nets.h"
 
-static void conv(rst_module *m, rst_layer *seq, const rst_arch *a, int i, int k, int stride, int pad)
+static void conv(rst_module *m, rst_layer *seq, const rst_arch *a, int i, int k, int stride,
+                 int pad)
 {
     char name[32];
     int ci = i ? a->widths[i - 1] : a->input_nc;

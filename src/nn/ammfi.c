@@ -6,7 +6,8 @@
 #include "grad/engine.h"
 #include "nn/nets.h"
 
-/* The fusion block ------------------------------------------------------------------------------ */
+/* The fusion block ------------------------------------------------------------------------------
+ */
 
 enum { W_E, W_D, W_A, CBAM };
 
@@ -42,9 +43,11 @@ void rst__ammfi_gate_build(rst_module *m, const rst_arch *a)
     rst__ammfi_gate_layers(m, m->root, a->width, a->reduction);
 }
 
-/* The generator --------------------------------------------------------------------------------- */
+/* The generator ---------------------------------------------------------------------------------
+ */
 
-/* Gate k (resolution 1/2^k) is the root's child after `model` and the gates of the levels above it. */
+/* Gate k (resolution 1/2^k) is the root's child after `model` and the gates of the levels above it.
+ */
 static const rst_layer *gate_of(const rst_module *m, int k)
 {
     int at = 1;
@@ -77,7 +80,7 @@ static rst_tensor *decode(rst_module *m, const rst_stages *s, rst_tensor *const 
     return rst__seq_run(m, seq, s->up[1] + 1, s->last, x, taps);
 }
 
-static rst_tensor *run(rst_module *m, rst_tensor *x, rst_taps *user, int last)
+rst_tensor *rst__ammfi_run(rst_module *m, rst_tensor *x, rst_taps *user, int last)
 {
     const rst_layer *seq = m->root->sub[0];
     rst_stages s = rst__resnet_stages(&m->arch);
@@ -92,7 +95,7 @@ static rst_tensor *run(rst_module *m, rst_tensor *x, rst_taps *user, int last)
 
 static rst_tensor *forward(rst_module *m, rst_tensor *x)
 {
-    return run(m, x, NULL, m->root->sub[0]->nsub - 1);
+    return rst__ammfi_run(m, x, NULL, m->root->sub[0]->nsub - 1);
 }
 
 void rst__ammfi_build(rst_module *m, const rst_arch *a)
@@ -109,51 +112,4 @@ void rst__ammfi_build(rst_module *m, const rst_arch *a)
                                    a->reduction);
     }
     m->forward = forward;
-}
-
-/* Taps and gates, of every family that has them ---------------------------------------------------- */
-
-static bool taps_ok(rst_module *m, int count, const int *ids)
-{
-    bool image = m->arch.family == RST_NET_RESNET || m->arch.family == RST_NET_AMMFI;
-    int n = image ? m->root->sub[0]->nsub : 0;
-    bool ok = image && count > 0;
-    for (int i = 0; ok && i < count; i++)
-        ok = ids[i] >= (i ? ids[i - 1] : 0) && ids[i] < n;
-    if (!ok)
-        rst__ctx_fail(m->c, RST_EINVAL, "taps must ascend within the %d layers of a resnet", n);
-    return ok;
-}
-
-rst_tensor *rst_module_taps(rst_module *m, rst_tensor *x, int count, const int *ids,
-                            rst_tensor **taps, bool encode_only)
-{
-    for (int i = 0; i < count; i++)
-        taps[i] = NULL;
-    if (!x || !m->c || !taps_ok(m, count, ids))
-        return NULL;
-    rst_taps t = { .count = count, .ids = ids, .out = taps };
-    const rst_layer *seq = m->root->sub[0];
-    int last = encode_only ? ids[count - 1] : seq->nsub - 1;
-    rst_begin(m->c);
-    rst_tensor *y = m->arch.family == RST_NET_AMMFI ? run(m, x, &t, last) :
-                                                      rst__seq_run(m, seq, 0, last, x, &t);
-    rst_keep(y);
-    for (int i = 0; i < count; i++)
-        rst_keep(taps[i]);
-    (void)rst_end(m->c, NULL); /* the outermost scope reports */
-    return encode_only ? NULL : y;
-}
-
-rst_tensor *rst_module_gate(rst_module *m, rst_tensor *skip, rst_tensor *gating, rst_tensor **map)
-{
-    if (map)
-        *map = NULL;
-    if (!skip || !gating || !m->c)
-        return NULL;
-    if (m->arch.family == RST_NET_AMMFI_GATE)
-        return rst__ammfi_gate_run(m, m->root, skip, gating, map);
-    if (m->arch.family == RST_NET_ATTENTION_GATE)
-        return rst__attention_gate_run(m, m->root, skip, gating, map);
-    return rst__ctx_fail(m->c, RST_EINVAL, "this network is not a gate of two inputs");
 }

@@ -91,7 +91,8 @@ static bool is_bool(const struct field *f)
     return f->at == offsetof(rst_arch, spectral);
 }
 
-/* Reading --------------------------------------------------------------------------------------- */
+/* Reading ---------------------------------------------------------------------------------------
+ */
 
 static int bad(const struct field *f, rst_error *err)
 {
@@ -212,7 +213,8 @@ int rst__arch_from_options(const json_t *o, const char *net, bool lenient, rst_a
     bool basic = strcmp(net, "basic") == 0; /* has three layers whatever n_layers_D says */
     const char *key;
     json_t *v;
-    json_object_foreach((json_t *)o, key, v) {
+    json_object_foreach((json_t *)o, key, v)
+    {
         bool known = names_net(key) || strcmp(key, "repo") == 0;
         const struct field *f = field_of(key, out, &known);
         if (!known && !lenient)
@@ -230,13 +232,14 @@ int rst_arch_from_json(const char *json, rst_arch *out, rst_error *err)
     json_t *o = rst__json_parse(json, strlen(json), "network description", err);
     if (!o)
         return RST_EFORMAT;
-    int rc = json_is_object(o) ? rst__arch_from_options(o, NULL, false, out, err) :
-                                 rst_fail(err, RST_EFORMAT, "network description: not an object");
+    int rc = json_is_object(o) ? rst__arch_from_options(o, NULL, false, out, err)
+                               : rst_fail(err, RST_EFORMAT, "network description: not an object");
     json_decref(o);
     return rc;
 }
 
-/* Writing --------------------------------------------------------------------------------------- */
+/* Writing ---------------------------------------------------------------------------------------
+ */
 
 static json_t *ints(const struct field *f, rst_arch *a)
 {

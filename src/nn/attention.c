@@ -3,7 +3,8 @@
 #include "grad/engine.h"
 #include "nn/nets.h"
 
-/* CBAM ------------------------------------------------------------------------------------------ */
+/* CBAM ------------------------------------------------------------------------------------------
+ */
 
 static rst_tensor *run_channel(rst_module *m, const rst_layer *l, rst_tensor *x)
 {
@@ -43,7 +44,8 @@ void rst__cbam_layers(rst_module *m, rst_layer *l, int64_t c, int reduction, boo
 {
     bool both = channel && spatial;
     if (channel)
-        channel_layers(m, rst__add_call(m, l, both ? "ChannelGate" : "", run_channel), c, reduction);
+        channel_layers(m, rst__add_call(m, l, both ? "ChannelGate" : "", run_channel), c,
+                       reduction);
     if (spatial)
         spatial_layers(m, rst__add_call(m, l, both ? "SpatialGate" : "", run_spatial));
 }
@@ -54,7 +56,8 @@ void rst__cbam_build(rst_module *m, const rst_arch *a)
                      a->family != RST_NET_CBAM_CHANNEL);
 }
 
-/* The grid gate --------------------------------------------------------------------------------- */
+/* The grid gate ---------------------------------------------------------------------------------
+ */
 
 enum { GATE_W, GATE_THETA, GATE_PHI, GATE_PSI };
 

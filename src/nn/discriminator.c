@@ -34,7 +34,8 @@ void rst__patchgan_build(rst_module *m, const rst_arch *a)
     rst__add_conv(m, asp ? m->root : seq, asp ? "final_conv" : NULL, last);
 }
 
-/* No blurring, no spectral norm, and a last convolution that follows the bias rule of the others. */
+/* No blurring, no spectral norm, and a last convolution that follows the bias rule of the others.
+ */
 void rst__pixel_build(rst_module *m, const rst_arch *a)
 {
     rst_layer *seq = rst__add_seq(m, m->root, "net");

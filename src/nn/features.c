@@ -12,9 +12,7 @@ static const int squeezenet_taps[] = { 1, 4, 7, 9, 10, 11, 12 };
 const int *rst__feature_taps(rst_family f, int *count)
 {
     *count = f == RST_NET_SQUEEZENET ? 7 : 5;
-    return f == RST_NET_ALEXNET ? alexnet_taps :
-           f == RST_NET_VGG16   ? vgg16_taps :
-                                  squeezenet_taps;
+    return f == RST_NET_ALEXNET ? alexnet_taps : f == RST_NET_VGG16 ? vgg16_taps : squeezenet_taps;
 }
 
 const char *rst__feature_name(const rst_arch *a, const rst_layer *seq, char buf[32])

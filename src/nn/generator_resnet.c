@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The ResNet generators of CUT, ASP (blurred sampling, spec 1.1), pix2pix and CycleGAN (strided, spec
- * 1.3): stem, down stages, residual blocks, up stages, head. */
+/* The ResNet generators of CUT, ASP (blurred sampling, spec 1.1), pix2pix and CycleGAN (strided,
+ * spec 1.3): stem, down stages, residual blocks, up stages, head. */
 #include "grad/engine.h"
 #include "nn/nets.h"
 

@@ -100,7 +100,8 @@ static void walk_ammfi(const rst_module *m, reach *r)
     for (int i = 0; i <= s.last; i++) {
         walk(seq->sub[i], r);
         if ((i == s.blocks && m->arch.ammfi_levels & 4) ||
-            (i == s.up[0] && m->arch.ammfi_levels & 2) || (i == s.up[1] && m->arch.ammfi_levels & 1))
+            (i == s.up[0] && m->arch.ammfi_levels & 2) ||
+            (i == s.up[1] && m->arch.ammfi_levels & 1))
             walk_gate(r);
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Inception v3 without its classifier, as FID's port of the 2015 TensorFlow graph and as torchvision's
- * (spec 8.7). They differ in what average pooling divides by and in the last block's pool. */
+/* Inception v3 without its classifier, as FID's port of the 2015 TensorFlow graph and as
+ * torchvision's (spec 8.7). They differ in what average pooling divides by and in the last block's
+ * pool. */
 #include "nn/nets.h"
 
 /** A convolution without bias, batch norm, ReLU. */
@@ -111,9 +112,9 @@ static int64_t block_c(rst_module *m, const char *name, int64_t ci, int c7, pool
 {
     rst_layer *b = add_block(m, name);
     add_branch(m, b, ci, BRANCH(point("branch1x1", 192)));
-    add_branch(m, b, ci,
-               BRANCH(point("branch7x7_1", c7), row("branch7x7_2", c7, 7),
-                      column("branch7x7_3", 192, 7)));
+    add_branch(
+        m, b, ci,
+        BRANCH(point("branch7x7_1", c7), row("branch7x7_2", c7, 7), column("branch7x7_3", 192, 7)));
     add_branch(m, b, ci,
                BRANCH(point("branch7x7dbl_1", c7), column("branch7x7dbl_2", c7, 7),
                       row("branch7x7dbl_3", c7, 7), column("branch7x7dbl_4", c7, 7),

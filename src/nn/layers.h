@@ -61,7 +61,8 @@ struct rst_layer {
 };
 
 /* Building. A name of NULL is the child's number, "" adds nothing to the names of the child's own
- * children. Failures are kept in the module. ----------------------------------------------------- */
+ * children. Failures are kept in the module. -----------------------------------------------------
+ */
 
 /** A bare layer under parent. */
 rst_layer *rst__layer_add(rst_module *m, rst_layer *parent, const char *name, rst_layer_kind kind);
@@ -96,7 +97,8 @@ rst_layer *rst__add_downsample(rst_module *m, rst_layer *parent, int64_t c, int 
 rst_layer *rst__add_upsample(rst_module *m, rst_layer *parent, int64_t c, int filter);
 rst_layer *rst__add_pool(rst_module *m, rst_layer *parent, rst_layer_kind kind, rst_pool_options o);
 
-/* Running ----------------------------------------------------------------------------------------- */
+/* Running -----------------------------------------------------------------------------------------
+ */
 
 /** Outputs of single children of a SEQ; out[i] is NULL until its turn. */
 typedef struct rst_taps {

@@ -46,9 +46,9 @@ int rst__module_finish(rst_module *m, rst_error *err)
 {
     if (m->bad_name)
         return rst_fail(err, RST_EINVAL, "a network of this depth has names that are too long");
-    if (m->failed)
-        return rst__fail_nomem(err, "network");
-    return 0;
+    if (m->failed && m->c && m->c->err.code)
+        return rst_ctx_error(m->c, err);
+    return m->failed ? rst__fail_nomem(err, "network") : 0;
 }
 
 static void param_free(rst_param *p)
@@ -74,7 +74,8 @@ void rst_module_free(rst_module *m)
     rst__free(m);
 }
 
-/* Entries --------------------------------------------------------------------------------------- */
+/* Entries ---------------------------------------------------------------------------------------
+ */
 
 /* A vector of C lies along c; everything else keeps its dimensions from the left. */
 static rst_dims dims_of(const rst_param *p)
@@ -176,7 +177,8 @@ int64_t rst_module_param_count(const rst_module *m)
     return n;
 }
 
-/* Behaviour ------------------------------------------------------------------------------------- */
+/* Behaviour -------------------------------------------------------------------------------------
+ */
 
 void rst_module_train(rst_module *m, bool on)
 {

@@ -10,8 +10,8 @@
 
 /** What an entry is to the initialiser. */
 typedef enum rst_role {
-    RST_ROLE_CONV,   /* weight of a convolution; shape[0] is its outputs */
-    RST_ROLE_CONVT,  /* of a transposed one; shape[1] is its outputs */
+    RST_ROLE_CONV,  /* weight of a convolution; shape[0] is its outputs */
+    RST_ROLE_CONVT, /* of a transposed one; shape[1] is its outputs */
     RST_ROLE_LINEAR,
     RST_ROLE_BIAS,     /* of the three above */
     RST_ROLE_BN_SCALE, /* drawn around 1 */
@@ -44,14 +44,15 @@ struct rst_module {
     rst_arch arch;
     rst_param **param; /* owned, in state_dict order */
     int nparam, param_cap;
-    rst_layer *root;    /* owned: a SEQ with an empty prefix */
-    rst_layer scrap;    /* what builders get when memory ran out */
+    rst_layer *root; /* owned: a SEQ with an empty prefix */
+    rst_layer scrap; /* what builders get when memory ran out */
     bool failed, bad_name;
     bool training, dropout;
     rst_bn_mode bn;
     rst_rng rng;
     rst_mask_feed feed;
-    rst_tensor *(*forward)(rst_module *m, rst_tensor *x); /* NULL: run the root's children in turn */
+    rst_tensor *(*forward)(rst_module *m,
+                           rst_tensor *x); /* NULL: run the root's children in turn */
     int (*features)(rst_module *m, rst_tensor *x, int max, rst_tensor **out);
 };
 
@@ -59,7 +60,8 @@ struct rst_module {
 rst_rng *rst__module_rng(rst_module *m);
 /** Recorded masks for the next forward passes; the array must last as long. count 0 ends it. */
 void rst__module_dropout_feed(rst_module *m, int count, const float *const *mask);
-/** An empty module to which layers are added by hand (tests); rst__module_finish ends the adding. */
+/** An empty module to which layers are added by hand (tests); rst__module_finish ends the adding.
+ */
 rst_module *rst__module_empty(rst_ctx *c);
 int rst__module_finish(rst_module *m, rst_error *err);
 /** "full name of a child": prefix.name, or the name alone. Adds a state_dict entry. */

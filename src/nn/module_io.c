@@ -27,7 +27,8 @@ static const char *shape_text(int rank, const int64_t *shape, char buf[160])
     return buf;
 }
 
-/* Finding --------------------------------------------------------------------------------------- */
+/* Finding ---------------------------------------------------------------------------------------
+ */
 
 static const rst_weight *look(const rst_weights *w, const char *prefix, const char *name)
 {
@@ -46,7 +47,8 @@ static const rst_weight *find(const rst_module *m, const rst_weights *w, const c
     return t;
 }
 
-/* Checking -------------------------------------------------------------------------------------- */
+/* Checking --------------------------------------------------------------------------------------
+ */
 
 static int64_t numel(const rst_param *p)
 {
@@ -130,7 +132,8 @@ static bool stale_statistics(const rst_module *m, const char *name)
 static bool wanted(const rst_module *m, const char *name)
 {
     char usual[256];
-    if (rst_module_find(m, name) >= 0 || stale_statistics(m, name) || rst__unused_name(&m->arch, name))
+    if (rst_module_find(m, name) >= 0 || stale_statistics(m, name) ||
+        rst__unused_name(&m->arch, name))
         return true;
     return rst__usual_name(&m->arch, name, usual, sizeof usual) && rst_module_find(m, usual) >= 0;
 }
@@ -147,7 +150,8 @@ static int check_extra(const rst_module *m, const rst_weights *w, const char *pr
     return 0;
 }
 
-/* Loading --------------------------------------------------------------------------------------- */
+/* Loading ---------------------------------------------------------------------------------------
+ */
 
 static int take(rst_module *m, rst_param *p, const rst_weight *t, rst_error *err)
 {
@@ -187,7 +191,8 @@ int rst__module_check(const rst_module *m, const rst_weights *w, const char *pre
     return rc < 0 || (flags & RST_LOAD_EXTRA) ? rc : check_extra(m, w, prefix, err);
 }
 
-/* Storing --------------------------------------------------------------------------------------- */
+/* Storing ---------------------------------------------------------------------------------------
+ */
 
 static int add(rst_weights *w, const char *prefix, const rst_param *p, rst_weight_type type,
                const void *data, rst_error *err)

@@ -34,19 +34,41 @@ static bool swap_stem(const char *name, bool to_theirs, char *buf, size_t size)
     return false;
 }
 
+/* What follows `pattern` at the start of name, or NULL; a # stands for one to six digits. */
+static const char *after(const char *name, const char *pattern, int number[2])
+{
+    int found = 0;
+    for (; *pattern; pattern++) {
+        if (*pattern != '#') {
+            if (*name++ != *pattern)
+                return NULL;
+            continue;
+        }
+        int digits = 0, v = 0;
+        for (; digits < 6 && *name >= '0' && *name <= '9'; digits++)
+            v = 10 * v + (*name++ - '0');
+        if (digits == 0)
+            return NULL;
+        number[found++] = v;
+    }
+    return name;
+}
+
 static bool rrdb_theirs(const char *name, char *buf, size_t size)
 {
-    int block, dense, at = 0;
-    if (sscanf(name, "RRDB_trunk.%d.RDB%d.%n", &block, &dense, &at) == 2 && at > 0)
-        return fits(snprintf(buf, size, "body.%d.rdb%d.%s", block, dense, name + at), size);
+    int n[2];
+    const char *rest = after(name, "RRDB_trunk.#.RDB#.", n);
+    if (rest)
+        return fits(snprintf(buf, size, "body.%d.rdb%d.%s", n[0], n[1], rest), size);
     return swap_stem(name, true, buf, size);
 }
 
 static bool rrdb_ours(const char *name, char *buf, size_t size)
 {
-    int block, dense, at = 0;
-    if (sscanf(name, "body.%d.rdb%d.%n", &block, &dense, &at) == 2 && at > 0)
-        return fits(snprintf(buf, size, "RRDB_trunk.%d.RDB%d.%s", block, dense, name + at), size);
+    int n[2];
+    const char *rest = after(name, "body.#.rdb#.", n);
+    if (rest)
+        return fits(snprintf(buf, size, "RRDB_trunk.%d.RDB%d.%s", n[0], n[1], rest), size);
     return swap_stem(name, false, buf, size);
 }
 
@@ -59,17 +81,12 @@ static bool is_feature_row(const rst_arch *a)
 /* The number of a layer in "features.N." or "sliceK.N.", and what follows it; -1: neither. */
 static int feature_number(const char *name, const char **rest)
 {
-    int number, slice, at = 0;
-    if (sscanf(name, "features.%d.%n", &number, &at) == 1 && at > 0) {
-        *rest = name + at;
-        return number;
-    }
-    at = 0;
-    if (sscanf(name, "slice%d.%d.%n", &slice, &number, &at) == 2 && at > 0) {
-        *rest = name + at;
-        return number;
-    }
-    return -1;
+    int n[2];
+    *rest = after(name, "features.#.", n);
+    if (*rest)
+        return n[0];
+    *rest = after(name, "slice#.#.", n);
+    return *rest ? n[1] : -1;
 }
 
 static bool feature_name(const rst_arch *a, const char *name, bool slices, char *buf, size_t size)

@@ -47,6 +47,8 @@ rst_tensor *rst__cbam_run(rst_module *m, const rst_layer *l, rst_tensor *x);
 void rst__ammfi_gate_layers(rst_module *m, rst_layer *l, int64_t c, int reduction);
 rst_tensor *rst__ammfi_gate_run(rst_module *m, const rst_layer *l, rst_tensor *fe, rst_tensor *fd,
                                 rst_tensor **map);
+/** Layers 0..last of the paper's generator; what lies beside them runs where it is needed. */
+rst_tensor *rst__ammfi_run(rst_module *m, rst_tensor *x, rst_taps *user, int last);
 rst_tensor *rst__attention_gate_run(rst_module *m, const rst_layer *l, rst_tensor *x, rst_tensor *g,
                                     rst_tensor **map);
 

@@ -75,9 +75,9 @@ bool rst_module_sample(rst_module *m, int count, rst_tensor *const *feats, int64
     }
     bool ok = true;
     for (int k = 0; k < count && ok; k++) {
-        out[k] = !feats[k]        ? NULL :
-                 num_patches == 0 ? everywhere(m, k, feats[k]) :
-                                    somewhere(m, k, feats[k], num_patches, &ids[k]);
+        out[k] = !feats[k]          ? NULL
+                 : num_patches == 0 ? everywhere(m, k, feats[k])
+                                    : somewhere(m, k, feats[k], num_patches, &ids[k]);
         ok = out[k] != NULL;
     }
     return ok;

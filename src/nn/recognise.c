@@ -33,7 +33,8 @@ RST_PRINTF(2, 3) static const rst_weight *get(const view *v, const char *fmt, ..
 }
 
 /* The weight of a convolution, with or without spectral norm. */
-RST_PRINTF(3, 4) static const rst_weight *conv_at(const view *v, bool *spectral, const char *fmt, ...)
+RST_PRINTF(3, 4)
+static const rst_weight *conv_at(const view *v, bool *spectral, const char *fmt, ...)
 {
     char stem[256];
     va_list ap;
@@ -49,9 +50,9 @@ RST_PRINTF(3, 4) static const rst_weight *conv_at(const view *v, bool *spectral,
 /* A dimension as int; 0 when there is no such tensor or the number is out of all reason. */
 static int dim(const rst_weight *t, int axis)
 {
-    return t && axis < t->rank && t->shape[axis] > 0 && t->shape[axis] <= 1 << 14 ?
-               (int)t->shape[axis] :
-               0;
+    return t && axis < t->rank && t->shape[axis] > 0 && t->shape[axis] <= 1 << 14
+               ? (int)t->shape[axis]
+               : 0;
 }
 
 /* norm: the name of a norm's place; conv: of the convolution before it. */
@@ -67,7 +68,8 @@ static void start(rst_arch *a, const char *preset)
     (void)rst_arch_preset(preset, a, NULL);
 }
 
-/* Generators ------------------------------------------------------------------------------------ */
+/* Generators ------------------------------------------------------------------------------------
+ */
 
 /* The first residual block; 0 if there is none. */
 static int first_block(const view *v)
@@ -85,14 +87,10 @@ static bool guess_resnet(const view *v, rst_arch *a)
     int block = first_block(v);
     if (!stem || !block)
         return false;
-    bool gates = false;
-    start(a, "resnet_9blocks");
     int levels = 0;
     for (int k = 0; k < 3; k++)
         levels |= get(v, "ammfi%d.w_a.conv.weight", k) ? 1 << k : 0;
-    gates = levels != 0;
-    if (gates)
-        start(a, "ammfi_6blocks");
+    start(a, levels ? "ammfi_6blocks" : "resnet_9blocks");
     a->ammfi_levels = levels;
     a->spectral = spectral;
     a->width = dim(stem, 0);
@@ -103,7 +101,7 @@ static bool guess_resnet(const view *v, rst_arch *a)
     a->n_downsampling = (block - 4) / (a->antialias ? 4 : 3);
     for (a->blocks = 0; conv_at(v, NULL, "model.%d.conv_block.1", block + a->blocks);)
         a->blocks++;
-    a->dropout = conv_at(v, NULL, "model.%d.conv_block.6", block) != NULL;
+    a->dropout = dim(conv_at(v, NULL, "model.%d.conv_block.6", block), 3) > 0; /* else a norm */
     int up = block + a->blocks;
     a->antialias_up = get(v, "model.%d.filt", up) != NULL;
     int head = up + (a->antialias_up ? 4 : 3) * a->n_downsampling + 1;
@@ -132,12 +130,14 @@ static bool guess_unet(const view *v, rst_arch *a, char *note, size_t size)
         size_t n = strlen(stem);
         (void)snprintf(stem + n, sizeof stem - n, ".model.3");
     }
-    (void)snprintf(note, size, "a U-Net's weights do not say whether it had dropout; it is taken "
-                               "for trained with it, as pix2pix is");
+    (void)snprintf(note, size,
+                   "a U-Net's weights do not say whether it had dropout; it is taken "
+                   "for trained with it, as pix2pix is");
     return true;
 }
 
-/* Judges ---------------------------------------------------------------------------------------- */
+/* Judges ----------------------------------------------------------------------------------------
+ */
 
 static bool guess_patchgan(const view *v, rst_arch *a)
 {
@@ -186,12 +186,14 @@ static bool guess_sampler(const view *v, rst_arch *a, char *note, size_t size)
     start(a, "mlp_sample");
     a->width = dim(first, 0);
     (void)rst__arch_measure(a, v->w, v->prefix, NULL);
-    (void)snprintf(note, size, "a patch sampler's weights do not say how it guards its norm against "
-                               "zero; CUT's way is taken, ASP's is l2norm asp");
+    (void)snprintf(note, size,
+                   "a patch sampler's weights do not say how it guards its norm against "
+                   "zero; CUT's way is taken, ASP's is l2norm asp");
     return true;
 }
 
-/* From image to image --------------------------------------------------------------------------- */
+/* From image to image ---------------------------------------------------------------------------
+ */
 
 static bool guess_rrdb(const view *v, rst_arch *a)
 {
@@ -205,10 +207,11 @@ static bool guess_rrdb(const view *v, rst_arch *a)
     a->width = dim(first, 0);
     a->input_nc = dim(first, 1);
     a->output_nc = dim(get(v, "conv_last.weight"), 0);
-    a->growth = dim(get(v, ours ? "RRDB_trunk.0.RDB1.conv1.weight" : "body.0.rdb1.conv1.weight"), 0);
+    a->growth =
+        dim(get(v, ours ? "RRDB_trunk.0.RDB1.conv1.weight" : "body.0.rdb1.conv1.weight"), 0);
     for (a->blocks = 0; a->blocks < 128; a->blocks++)
-        if (!(ours ? get(v, "RRDB_trunk.%d.RDB1.conv1.weight", a->blocks) :
-                     get(v, "body.%d.rdb1.conv1.weight", a->blocks)))
+        if (!(ours ? get(v, "RRDB_trunk.%d.RDB1.conv1.weight", a->blocks)
+                   : get(v, "body.%d.rdb1.conv1.weight", a->blocks)))
             break;
     return true;
 }
@@ -225,7 +228,8 @@ static bool guess_stainnet(const view *v, rst_arch *a)
     return true;
 }
 
-/* Feature networks ------------------------------------------------------------------------------ */
+/* Feature networks ------------------------------------------------------------------------------
+ */
 
 static bool guess_row(const view *v, rst_arch *a)
 {
@@ -255,12 +259,14 @@ static bool guess_deep(const view *v, rst_arch *a, char *note, size_t size)
     const rst_weight *fc = get(v, "fc.weight");
     start(a, dim(fc, 0) == 1000 ? "inception_kid" : "inception_fid");
     if (!fc)
-        (void)snprintf(note, size, "without a classifier the FID and torchvision Inception look the "
-                                   "same; the FID one is taken");
+        (void)snprintf(note, size,
+                       "without a classifier the FID and torchvision Inception look the "
+                       "same; the FID one is taken");
     return true;
 }
 
-/* Blocks ---------------------------------------------------------------------------------------- */
+/* Blocks ----------------------------------------------------------------------------------------
+ */
 
 static bool guess_block(const view *v, rst_arch *a)
 {
@@ -292,7 +298,8 @@ static bool guess_block(const view *v, rst_arch *a)
     return true;
 }
 
-/* Widths ---------------------------------------------------------------------------------------- */
+/* Widths ----------------------------------------------------------------------------------------
+ */
 
 static int measure_sampler(rst_arch *a, const view *v)
 {
@@ -310,8 +317,8 @@ static int row_width(const rst_arch *a, const view *v, int n)
     char stem[32];
     const char *name = rst__feature_name(a, &(rst_layer){ .nsub = n }, stem);
     int plain = dim(get(v, "%s.weight", name), 0);
-    return plain ? plain :
-                   dim(get(v, "%s.expand1x1.weight", name), 0) +
+    return plain ? plain
+                 : dim(get(v, "%s.expand1x1.weight", name), 0) +
                        dim(get(v, "%s.expand3x3.weight", name), 0);
 }
 
@@ -343,7 +350,8 @@ int rst__arch_measure(rst_arch *a, const rst_weights *w, const char *prefix, rst
     return 0;
 }
 
-/* All of them ----------------------------------------------------------------------------------- */
+/* All of them -----------------------------------------------------------------------------------
+ */
 
 static bool guess(const view *v, rst_arch *a, char *note, size_t size)
 {
@@ -382,8 +390,9 @@ int rst_arch_recognise(const rst_weights *w, rst_arch *out, char *note, size_t s
     view v = { w, "" };
     rst_arch a = { 0 };
     if (!guess(&v, &a, note, size))
-        return rst_fail(err, RST_EFORMAT, "no known network has tensors of these names (%lld of "
-                                          "them, the first is '%.80s')",
+        return rst_fail(err, RST_EFORMAT,
+                        "no known network has tensors of these names (%lld of "
+                        "them, the first is '%.80s')",
                         (long long)rst_weights_count(w),
                         rst_weights_count(w) ? rst_weights_get(w, 0)->name : "");
     int rc = confirm(w, &a, err);

@@ -35,9 +35,10 @@ static const struct {
 };
 _Static_assert(sizeof builders / sizeof builders[0] == RST_NET_COUNT, "a builder for each family");
 
-/* Presets --------------------------------------------------------------------------------------- */
+/* Presets ---------------------------------------------------------------------------------------
+ */
 
-#define IMAGE .input_nc = 3, .output_nc = 3
+#define IMAGE   .input_nc = 3, .output_nc = 3
 #define BLURRED .antialias = true, .antialias_up = true
 
 /* Names with %d take a number: blocks, or a U-Net's side. */
@@ -50,8 +51,7 @@ static const struct preset {
     { "ammfi_%dblocks",
       { RST_NET_AMMFI, IMAGE, .width = 64, .n_downsampling = 2, BLURRED, .stem_k = 3,
         .ammfi_levels = 3, .reduction = 16, .spectral = true } },
-    { "unet_%d",
-      { RST_NET_UNET, IMAGE, .width = 64, .norm = RST_NORM_BATCH, .dropout = true } },
+    { "unet_%d", { RST_NET_UNET, IMAGE, .width = 64, .norm = RST_NORM_BATCH, .dropout = true } },
     { "basic",
       { RST_NET_PATCHGAN, .input_nc = 3, .output_nc = 1, .width = 64, .blocks = 3,
         .antialias = true } },
@@ -77,7 +77,8 @@ static const struct preset {
     { "inception_fid", { RST_NET_INCEPTION, .input_nc = 3 } },
     { "inception_kid", { RST_NET_INCEPTION, .input_nc = 3, .kid = true } },
     { "ammfi", { RST_NET_AMMFI_GATE, .width = 128, .reduction = 16 } },
-    { "attention_gate", { RST_NET_ATTENTION_GATE, .width = 64, .gating_nc = 128, .sub_sample = 2 } },
+    { "attention_gate",
+      { RST_NET_ATTENTION_GATE, .width = 64, .gating_nc = 128, .sub_sample = 2 } },
     { "cbam", { RST_NET_CBAM, .width = 64, .reduction = 16 } },
     { "cbam_channel", { RST_NET_CBAM_CHANNEL, .width = 64, .reduction = 16 } },
     { "cbam_spatial", { RST_NET_CBAM_SPATIAL, .width = 1, .reduction = 16 } },
@@ -130,7 +131,7 @@ static size_t distance(const char *a, const char *b)
 static int no_such(const char *name, rst_error *err)
 {
     static const char *const usual[] = { "resnet_9blocks", "resnet_6blocks", "resnet_4blocks",
-                                         "ammfi_6blocks", "unet_256", "unet_128" };
+                                         "ammfi_6blocks",  "unet_256",       "unet_128" };
     const char *best = usual[0];
     for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++)
         if (distance(name, usual[i]) < distance(name, best))
@@ -183,7 +184,8 @@ const char *rst_arch_name(const rst_arch *a, char buf[32])
     return buf;
 }
 
-/* Limits ---------------------------------------------------------------------------------------- */
+/* Limits ----------------------------------------------------------------------------------------
+ */
 
 static int range(const char *what, int v, int lo, int hi, rst_error *err)
 {
@@ -227,14 +229,14 @@ static int check_depth(const rst_arch *a, rst_error *err)
     case RST_NET_RRDB:
         if (a->scale != 2 && a->scale != 4)
             return rst_fail(err, RST_EINVAL, "network: sf is %d, must be 2 or 4", a->scale);
-        return range("nb", a->blocks, 1, 64, err) < 0 ? RST_EINVAL :
-                                                        range("gc", a->growth, 1, 1024, err);
+        return range("nb", a->blocks, 1, 64, err) < 0 ? RST_EINVAL
+                                                      : range("gc", a->growth, 1, 1024, err);
     case RST_NET_ATTENTION_GATE:
         return range("gating_channels", a->gating_nc, 1, 1 << 14, err) < 0 ||
                        range("inter_channels", a->inter_nc, 0, 1 << 14, err) < 0 ||
-                       range("sub_sample_factor", a->sub_sample, 1, 16, err) < 0 ?
-                   RST_EINVAL :
-                   0;
+                       range("sub_sample_factor", a->sub_sample, 1, 16, err) < 0
+                   ? RST_EINVAL
+                   : 0;
     default:
         return 0;
     }
@@ -242,8 +244,8 @@ static int check_depth(const rst_arch *a, rst_error *err)
 
 int rst__arch_check(const rst_arch *a, rst_error *err)
 {
-    bool image = a->family <= RST_NET_PIXEL || a->family == RST_NET_RRDB ||
-                 a->family == RST_NET_STAINNET;
+    bool image =
+        a->family <= RST_NET_PIXEL || a->family == RST_NET_RRDB || a->family == RST_NET_STAINNET;
     bool row = a->family >= RST_NET_ALEXNET && a->family <= RST_NET_SQUEEZENET;
     int rc = range("family", (int)a->family, 0, RST_NET_COUNT - 1, err);
     if (rc == 0 && a->family != RST_NET_INCEPTION && !row)
@@ -267,7 +269,8 @@ int rst__arch_check(const rst_arch *a, rst_error *err)
     return rc == 0 ? check_widths(a, err) : rc;
 }
 
-/* Building -------------------------------------------------------------------------------------- */
+/* Building --------------------------------------------------------------------------------------
+ */
 
 int rst_module_new(rst_module **out, rst_ctx *c, const rst_arch *a, rst_error *err)
 {

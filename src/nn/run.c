@@ -14,7 +14,8 @@ static rst_tensor *run_conv(rst_module *m, const rst_layer *l, rst_tensor *x, rs
     rst_tensor *w = value(l->w);
     if (l->u)
         w = rst_spectral(w, value(l->u), value(l->v), l->transposed, m->training);
-    if (!w) /* an op's NULL means an error so far, but rst_conv2d must not take it for "no weight" */
+    if (!w) /* an op's NULL means an error so far, but rst_conv2d must not take it for "no weight"
+             */
         return NULL;
     return l->transposed ? rst_conv_transpose2d(x, w, value(l->b), o)
                          : rst_conv2d(x, w, value(l->b), o);
@@ -154,11 +155,13 @@ rst_tensor *rst__concat_run(rst_module *m, const rst_layer *l, rst_tensor *x)
     return rst_concat(RST_AXIS_C, l->nsub, y);
 }
 
-/* Sequences ------------------------------------------------------------------------------------- */
+/* Sequences -------------------------------------------------------------------------------------
+ */
 
 enum { MAX_SEQ = 512 };
 
-/* A range of a SEQ cut into steps: single layers, or a padding with the convolution it belongs to. */
+/* A range of a SEQ cut into steps: single layers, or a padding with the convolution it belongs to.
+ */
 typedef struct steps {
     rst_module *m;
     const rst_layer *seq;

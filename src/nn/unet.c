@@ -30,8 +30,8 @@ static void add_level(rst_module *m, rst_layer *parent, const rst_arch *a, int l
 {
     bool outer = level == 0, inner = level == a->blocks - 1;
     int64_t out = outer ? a->output_nc : width_of(a, level - 1), in = width_of(a, level);
-    rst_layer *l = outer ? rst__add_seq(m, parent, "model") :
-                           rst__add_call(m, parent, NULL, run_level);
+    rst_layer *l =
+        outer ? rst__add_seq(m, parent, "model") : rst__add_call(m, parent, NULL, run_level);
     rst_layer *seq = rst__add_seq(m, l, "model");
     if (!outer)
         rst__add_leaky(m, seq, 0.2);

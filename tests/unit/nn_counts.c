@@ -35,13 +35,15 @@ static void test_counts(void **state)
         { "{\"net\":\"resnet_4blocks\"}", 5477379, 0 },
         { "{\"net\":\"resnet_6blocks\",\"norm\":\"batch\"}", 7841411, 0 },
         { "{\"net\":\"resnet_9blocks\",\"norm\":\"batch\"}", 11383427, 0 },
-        { "{\"net\":\"resnet_9blocks\",\"no_antialias\":true,\"no_antialias_up\":true}", 11378179, 0 },
+        { "{\"net\":\"resnet_9blocks\",\"no_antialias\":true,\"no_antialias_up\":true}", 11378179,
+          0 },
         { "{\"net\":\"resnet_6blocks\",\"weight_norm\":\"spectral\"}", 7837699, 76 },
         { "{\"net\":\"resnet_6blocks\",\"stem_k\":3}", 7830019, 0 },
         { "{\"net\":\"unet_256\"}", 54413955, 0 },
         { "{\"net\":\"unet_128\"}", 41828995, 0 },
         { "{\"net\":\"basic\"}", 2764737, 0 },
-        { "{\"net\":\"basic\",\"input_nc\":6,\"norm\":\"batch\",\"no_antialias\":true}", 2768705, 0 },
+        { "{\"net\":\"basic\",\"input_nc\":6,\"norm\":\"batch\",\"no_antialias\":true}", 2768705,
+          0 },
         { "{\"net\":\"n_layers\",\"n_layers_D\":5}", 11154369, 0 },
         { "{\"net\":\"n_layers\",\"n_layers_D\":5,\"ndf\":32,\"weight_norm\":\"spectral\","
           "\"names\":\"asp\"}",
@@ -187,6 +189,7 @@ static void test_stride_and_halo(void **state)
         int stride, halo;
     } row[] = {
         { "{\"net\":\"resnet_6blocks\"}", 4, 69 },
+        { "{\"net\":\"ammfi_6blocks\"}", 4, 82 },
         { "{\"net\":\"unet_128\"}", 128, 0 },
         { "{\"net\":\"stainnet\"}", 1, 0 },
         { "{\"net\":\"basic\",\"no_antialias\":true}", 1, 0 },
@@ -203,10 +206,11 @@ static void test_stride_and_halo(void **state)
 static void test_json(void **state)
 {
     (void)state;
-    static const char *const net[] = { "resnet_9blocks", "ammfi_6blocks", "unet_128",   "basic",
-                                       "pixel",          "mlp_sample",    "rrdbnet_x2", "stainnet",
-                                       "squeezenet",     "resnet50",      "inception_kid",
-                                       "attention_gate", "cbam_channel" };
+    static const char *const net[] = { "resnet_9blocks", "ammfi_6blocks", "unet_128",
+                                       "basic",          "pixel",         "mlp_sample",
+                                       "rrdbnet_x2",     "stainnet",      "squeezenet",
+                                       "resnet50",       "inception_kid", "attention_gate",
+                                       "cbam_channel" };
     rst_error err = RST_ERROR_INIT;
     for (size_t i = 0; i < sizeof net / sizeof net[0]; i++) {
         rst_arch a, b;
@@ -253,9 +257,12 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),          cmocka_unit_test(test_asp_generator),
-        cmocka_unit_test(test_asp_discriminator), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_stride_and_halo), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_asp_generator),
+        cmocka_unit_test(test_asp_discriminator),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_stride_and_halo),
+        cmocka_unit_test(test_json),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -261,49 +261,61 @@ static void multiply_wide(const phase *p, const tile *t, int64_t q, const part *
         }
 }
 
-static void multiply_narrow(const phase *p, const tile *t, int64_t q, const part *r)
+/* One output row of a narrow phase: the products of panel q, and then the sum over taps. */
+static void multiply_narrow(const phase *p, const tile *t, int64_t i, int64_t q, const part *r)
 {
     const rst__isa *isa = p->isa;
-    const int64_t ld = rst__panels(isa, columns(p)) * isa->nr, m = t->x1 - t->x0 + p->tx.count - 1;
+    const int64_t ld = rst__panels(isa, columns(p)) * isa->nr;
     const int width = rst__panel_width(isa, columns(p), q);
-    for (int64_t i = 0; i < t->y1 - t->y0; i++)
-        isa->panel(&(rst__panel){
-            .a = t->in.a + (i * p->sh + r->o) * t->in.pitch + r->k,
-            .b = p->panels + q * panel_floats(p) + (r->o * run_length(p) + r->k) * isa->nr,
-            .c = t->sums + i * m * ld + q * isa->nr,
-            .m = m, .outer = r->outer, .inner = r->inner, .ao = t->in.pitch, .ra = p->s.c, .ka = 1,
-            .bo = run_length(p) * isa->nr, .kb = isa->nr, .ldc = ld,
-            .width = width > isa->vl ? isa->nr : isa->vl, .add = !r->first,
-        });
+    isa->panel(&(rst__panel){
+        .a = t->in.a + ((i - t->y0) * p->sh + r->o) * t->in.pitch + r->k,
+        .b = p->panels + q * panel_floats(p) + (r->o * run_length(p) + r->k) * isa->nr,
+        .c = t->sums + q * isa->nr,
+        .m = t->x1 - t->x0 + p->tx.count - 1, .outer = r->outer, .inner = r->inner,
+        .ao = t->in.pitch, .ra = p->s.c, .ka = 1, .bo = run_length(p) * isa->nr, .kb = isa->nr,
+        .ldc = ld, .width = width > isa->vl ? isa->nr : isa->vl, .add = !r->first,
+    });
 }
 
-static void add_taps(const phase *p, const tile *t)
+static void add_taps(const phase *p, const tile *t, int64_t i)
 {
-    const int64_t ld = rst__panels(p->isa, columns(p)) * p->isa->nr, m = t->x1 - t->x0 + p->tx.count - 1;
-    for (int64_t i = t->y0; i < t->y1; i++)
-        for (int64_t j = t->x0, end; j < t->x1; j = end) {
-            end = piece_end(p, j, t->x1);
-            p->isa->shift_add(t->sums + ((i - t->y0) * m + j - t->x0) * ld, ld, p->tx.count,
-                              (int)p->out->c, end - j, p->add, p->epi, output_at(p, t, i, j),
-                              p->xstep * p->out->c);
-        }
+    const int64_t ld = rst__panels(p->isa, columns(p)) * p->isa->nr;
+    for (int64_t j = t->x0, end; j < t->x1; j = end) {
+        end = piece_end(p, j, t->x1);
+        p->isa->shift_add(t->sums + (j - t->x0) * ld, ld, p->tx.count, (int)p->out->c, end - j, p->add,
+                          p->epi, output_at(p, t, i, j), p->xstep * p->out->c);
+    }
 }
 
-/* All of the reduction for panels q0..q1-1; the parts depend on the filter's size alone. */
+/* The reduction is cut into parts, by the filter's size alone. */
+static int64_t count_parts(const phase *p, int64_t *rows, int64_t *pieces)
+{
+    const int64_t run = run_length(p), kh = p->ty.count;
+    *pieces = run ? (run + RST_KC - 1) / RST_KC : 1;
+    *rows = *pieces > 1 || !run ? 1 : RST_KC / run;
+    return (kh ? (kh + *rows - 1) / *rows : 1) * *pieces;
+}
+
+static part part_at(const phase *p, int64_t i)
+{
+    int64_t rows, pieces;
+    const int64_t count = count_parts(p, &rows, &pieces), run = run_length(p), s = i % pieces;
+    const int64_t o = i / pieces * rows, left = p->ty.count - o, k = run * s / pieces;
+    return (part){ o, left < rows ? left : rows, k, run * (s + 1) / pieces - k, i == 0, i == count - 1 };
+}
+
 static void reduce_tile(const phase *p, const tile *t, int64_t q0, int64_t q1)
 {
-    const int64_t run = run_length(p), pieces = run ? (run + RST_KC - 1) / RST_KC : 1;
-    const int64_t rows = pieces > 1 || !run ? 1 : RST_KC / run, kh = p->ty.count;
-    for (int64_t q = q0; q < q1; q++)
-        for (int64_t o = 0; o == 0 || o < kh; o += rows)
-            for (int64_t s = 0; s < pieces; s++) {
-                const int64_t k = run * s / pieces;
-                const part r = { o, kh - o < rows ? kh - o : rows, k, run * (s + 1) / pieces - k,
-                                 o == 0 && s == 0, o + rows >= kh && s == pieces - 1 };
-                p->narrow ? multiply_narrow(p, t, q, &r) : multiply_wide(p, t, q, &r);
-            }
-    if (p->narrow)
-        add_taps(p, t);
+    int64_t rows, pieces;
+    const int64_t parts = count_parts(p, &rows, &pieces);
+    for (int64_t y = p->narrow ? t->y0 : t->y1 - 1; y < t->y1; y++) {
+        for (int64_t u = q0 * parts; u < q1 * parts; u++) {
+            const part r = part_at(p, u % parts);
+            p->narrow ? multiply_narrow(p, t, y, u / parts, &r) : multiply_wide(p, t, u / parts, &r);
+        }
+        if (p->narrow)
+            add_taps(p, t, y);
+    }
 }
 
 static int64_t window_rows(const phase *p)
@@ -320,9 +332,9 @@ static int64_t window_cols(const phase *p)
  * common second cache. */
 static void choose_tiles(phase *p, int threads)
 {
-    const int64_t limit = 80 * 1024, wide = p->narrow ? 120 : 48;
+    const int64_t limit = 80 * 1024, wide = p->narrow ? 60 : 48, least = p->narrow ? 900 : 192;
     p->cols = p->ow < wide ? p->ow : wide;
-    p->rows = (192 + p->cols - 1) / p->cols;
+    p->rows = (least + p->cols - 1) / p->cols;
     if (p->oh == 1 && p->ow > 192)
         p->cols = 192;
     if (p->rows > p->oh)
@@ -402,7 +414,7 @@ static int run_plan(rst_cpu_dev *dev, const plan *l)
         phase_of(dev, l, i, &p);
         copy = max64(copy, window_rows(&p) * window_cols(&p) * p.s.c + 64);
         if (p.narrow)
-            sums = max64(sums, p.rows * window_cols(&p) * rst__panels(p.isa, columns(&p)) * p.isa->nr);
+            sums = max64(sums, window_cols(&p) * rst__panels(p.isa, columns(&p)) * p.isa->nr);
         macs += work(&p);
     }
     copy = (copy + 31) / 16 * 16;

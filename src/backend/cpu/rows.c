@@ -84,15 +84,9 @@ int rst__cpu_l2norm_vjp(rst_dev *dev, rst_l2_kind kind, double eps, int64_t rows
     RST_PARALLEL_FOR(dev, 4 * rows * c)
     for (int64_t r = 0; r < rows; r++) {
         const float *xr = x + r * c, *dr = dy + r * c;
-        float *to = dx + r * c;
         const double len = length(ew, kind, eps, c, xr), d = len + (cut ? eps : 0);
         const double pull = len > 0 ? ew->dot(c, xr, dr) / (d * d * len) : 0;
-        const float *terms[2] = { dr, xr };
-        const float coef[2] = { (float)(1 / d), (float)-pull };
-        ew->comb(c, 2, terms, coef, to, add);
-        const float shift = cut ? 0 : (float)(pull * eps);
-        for (int64_t i = 0; shift != 0 && i < c; i++)
-            to[i] -= shift;
+        ew->l2_grad(c, 1 / d, pull, cut ? 0 : pull * eps, xr, dr, dx + r * c, add);
     }
     return 0;
 }

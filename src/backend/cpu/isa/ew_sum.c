@@ -65,6 +65,16 @@ void EW(add_scaled)(int64_t n, double a, const float *x, double *acc)
         acc[i] += a * (double)x[i];
 }
 
+void EW(l2_grad)(int64_t n, double a, double b, double shift, const float *x, const float *dy,
+                 float *dx, bool add)
+{
+    if (!add)
+        memset(dx, 0, (size_t)n * sizeof *dx);
+    EW_SIMD
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = (float)((double)dx[i] + (a * (double)dy[i] - b * (double)x[i] - shift));
+}
+
 void EW(max_rows)(int64_t px, int64_t c, int32_t from, int32_t step, const float *x, float *best,
                   int32_t *arg)
 {
@@ -78,23 +88,37 @@ void EW(max_rows)(int64_t px, int64_t c, int32_t from, int32_t step, const float
     }
 }
 
+/* The largest number, or NaN if there is one. */
+static float largest(int64_t n, const float *x)
+{
+    float top[LANES], sum = 0;
+    for (int j = 0; j < LANES; j++)
+        top[j] = x[0];
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        EW_SIMD
+        for (int j = 0; j < LANES; j++) /* a NaN stays: nothing is at most it */
+            top[j] = x[i + j] <= top[j] ? top[j] : top[j] != top[j] ? top[j] : x[i + j];
+    }
+    for (; i < n; i++)
+        top[0] = x[i] <= top[0] ? top[0] : top[0] != top[0] ? top[0] : x[i];
+    for (int j = 0; j < LANES; j++) {
+        sum += top[j] != top[j] ? top[j] : 0;
+        top[0] = top[j] > top[0] ? top[j] : top[0];
+    }
+    return sum != sum ? sum : top[0];
+}
+
 int64_t EW(argmax)(int64_t n, const float *x)
 {
-    float top = x[0];
-    int odd = 0;
-    EW_PRAGMA(omp simd reduction(max : top) reduction(| : odd))
-    for (int64_t i = 0; i < n; i++) {
-        top = x[i] > top ? x[i] : top;
-        odd |= x[i] != x[i];
-    }
+    const float top = largest(n, x);
     int64_t at = 0;
-    if (!odd)
+    if (top == top)
         while (x[at] != top)
             at++;
-    for (int64_t i = n - 1; odd; i--) { /* the last NaN, as a running maximum would have it */
-        at = i;
-        odd = !(x[i] != x[i]);
-    }
+    else
+        for (at = n - 1; x[at] == x[at];)
+            at--;
     return at;
 }
 

@@ -20,6 +20,7 @@
 #define NQ (2 * Q2 * (Q2 - P2))
 
 #define LINE (RST_VL >= 16 ? 1 : 16 / RST_VL) /* vectors in a cache line */
+#define AHEAD 32 /* floats */
 #define K(x) vsplat(x)
 
 /* B' d */
@@ -79,6 +80,22 @@ RST_INLINE void mul_gt(const vf s[6], vf o[3])
     o[2] = vfma(a, K(P2 / NP), vfma(c, K(Q2 / NQ), s[5]));
 }
 
+/* The planes are too many streams for the processor's own prefetching: a store or load of a line asks for
+ * the line that the next chunk or tile will want. */
+RST_INLINE void put(float *p, vf v, const bool first)
+{
+    if (first)
+        __builtin_prefetch(p + AHEAD, 1);
+    vstore(p, v);
+}
+
+RST_INLINE vf get(const float *p, const bool first)
+{
+    if (first)
+        __builtin_prefetch(p + AHEAD, 0);
+    return vload(p);
+}
+
 /* nv vectors from channel i on; a part has n < RST_VL channels in its one vector. */
 RST_INLINE void in_chunk(const float *const d[36], int64_t i, const int nv, int64_t n, float *v,
                          int64_t plane)
@@ -104,7 +121,7 @@ RST_INLINE void in_chunk(const float *const d[36], int64_t i, const int nv, int6
             mul_bt(row, o);
             RST_UNROLL
             for (int x = 0; x < 6; x++)
-                vstore(v + (6 * y + x) * plane + i + l * RST_VL, o[x]);
+                put(v + (6 * y + x) * plane + i + l * RST_VL, o[x], l == 0);
         }
 }
 
@@ -143,7 +160,7 @@ RST_INLINE void out_chunk(const float *m, int64_t plane, int64_t i, const int nv
             vf col[6], o[4];
             RST_UNROLL
             for (int r = 0; r < 6; r++)
-                col[r] = vload(m + (6 * r + x) * plane + i + l * RST_VL);
+                col[r] = get(m + (6 * r + x) * plane + i + l * RST_VL, l == 0);
             mul_at(col, o);
             RST_UNROLL
             for (int r = 0; r < 4; r++)
@@ -200,7 +217,7 @@ RST_INLINE void grad_chunk(const float *const dy[16], int64_t i, const int nv, i
             mul_a(row, o);
             RST_UNROLL
             for (int x = 0; x < 6; x++)
-                vstore(z + (6 * y + x) * plane + i + l * RST_VL, o[x]);
+                put(z + (6 * y + x) * plane + i + l * RST_VL, o[x], l == 0);
         }
 }
 

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* Weights from one container to another, and fresh ones. */
+#include <restain/model.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "nn/names.h"
+#include "run/identify.h"
+
+typedef enum target { TARGET_NONE, TARGET_SAFETENSORS, TARGET_PTH } target;
+
+static target target_of(const char *path)
+{
+    const char *dot = strrchr(rst__basename(path), '.');
+    if (dot && strcasecmp(dot, ".safetensors") == 0)
+        return TARGET_SAFETENSORS;
+    return dot && (strcasecmp(dot, ".pth") == 0 || strcasecmp(dot, ".pt") == 0) ? TARGET_PTH :
+                                                                                  TARGET_NONE;
+}
+
+static int check_target(const char *path, rst_error *err)
+{
+    if (target_of(path) == TARGET_NONE)
+        return rst_fail(err, RST_EINVAL, "%s: must end in .safetensors, .pth or .pt", path);
+    return 0;
+}
+
+static int check_mpp(double mpp, rst_error *err)
+{
+    if (mpp != 0 && !(mpp >= 0.01 && mpp <= 100))
+        return rst_fail(err, RST_EINVAL, "mpp is %g, must be 0.01 to 100", mpp);
+    return 0;
+}
+
+static int write_set(const rst_weights *w, const char *path, rst_error *err)
+{
+    return target_of(path) == TARGET_PTH ? rst_weights_write_pth(w, path, err)
+                                         : rst_weights_write_safetensors(w, path, err);
+}
+
+/* Every tensor has its place in the network, and every place its tensor. */
+static int check_network(const rst_weights *w, const char *path, const rst_arch *a, rst_error *err)
+{
+    rst_error why = RST_ERROR_INIT;
+    rst_module *m;
+    int rc = rst_module_new(&m, NULL, a, err);
+    if (rc < 0)
+        return rc;
+    rc = rst__module_check(m, w, "", 0, &why);
+    rst_module_free(m);
+    char name[32];
+    if (rc < 0)
+        return rst_fail(err, rc, "%s: as %s: %s", path, rst_arch_name(a, name), why.msg);
+    return 0;
+}
+
+static int describe(rst_weights *w, const char *in, const rst_convert_options *o,
+                    rst_convert_report *r, rst_error *err)
+{
+    rst_identity id;
+    rst_error why = RST_ERROR_INIT;
+    int rc = rst__identify(&id, w, in, o->arch, &why);
+    if (rc < 0)
+        return rst_fail(err, rc, "%s%s", why.msg,
+                        rc == RST_EFORMAT ? "; give --arch, or --raw to keep plain tensors" : "");
+    rc = check_network(w, in, &id.arch, err);
+    if (rc == 0 && !*id.card.file) {
+        rst__card_text(id.card.file, sizeof id.card.file, rst__basename(in));
+        rc = rst__sha256_file(in, id.card.sha256, err);
+    }
+    if (o->mpp > 0)
+        id.card.mpp = o->mpp;
+    if (o->recipe)
+        rst__card_text(id.card.recipe, sizeof id.card.recipe, o->recipe);
+    r->known = true;
+    r->arch = id.arch;
+    (void)snprintf(r->note, sizeof r->note, "%s", id.note);
+    return rc < 0 ? rc : rst__card_write(&id.card, w, err);
+}
+
+int rst_model_convert(const char *in, const char *out, const rst_convert_options *o,
+                      rst_convert_report *r, rst_error *err)
+{
+    static const rst_convert_options usual = { 0 };
+    rst_convert_report unasked;
+    rst_weights *w;
+    o = o ? o : &usual;
+    r = r ? r : &unasked;
+    *r = (rst_convert_report){ 0 };
+    int rc = check_target(out, err);
+    if (rc == 0)
+        rc = check_mpp(o->mpp, err);
+    if (rc == 0)
+        rc = rst__weights_load(&w, in, NULL, err);
+    if (rc < 0)
+        return rc;
+    if (!o->raw)
+        rc = describe(w, in, o, r, err);
+    if (rc == 0)
+        rc = write_set(w, out, err);
+    rst_weights_free(w);
+    return rc;
+}
+
+/* Fresh weights --------------------------------------------------------------------------------- */
+
+static int init_card(rst_card *card, const rst_arch *a, const rst_init_options *o, rst_error *err)
+{
+    static const char *const kinds[] = { "normal", "xavier", "kaiming", "orthogonal" };
+    *card = rst__card();
+    card->trained = false;
+    card->mpp = o->mpp;
+    (void)snprintf(card->file, sizeof card->file, "init %s, gain %g, seed %llu", kinds[o->kind],
+                   o->gain, (unsigned long long)o->seed);
+    return rst__card_of_arch(card, a, err);
+}
+
+static int init_into(rst_weights *w, rst_ctx *c, const rst_arch *a, const rst_init_options *o,
+                     rst_error *err)
+{
+    rst_card card;
+    rst_module *m;
+    int rc = rst_module_new(&m, c, a, err);
+    if (rc < 0)
+        return rc;
+    rc = rst_module_init(m, o->kind, o->gain, true, o->seed, err);
+    if (rc == 0)
+        rc = rst_module_store(m, w, "", err);
+    if (rc == 0)
+        rc = init_card(&card, a, o, err);
+    rst_module_free(m);
+    return rc < 0 ? rc : rst__card_write(&card, w, err);
+}
+
+int rst_model_init(const char *out, const rst_arch *a, const rst_init_options *o, rst_error *err)
+{
+    rst_ctx *c;
+    int rc = check_target(out, err);
+    if (rc == 0)
+        rc = check_mpp(o->mpp, err);
+    if (rc == 0)
+        rc = rst_ctx_new(&c, NULL, err);
+    if (rc < 0)
+        return rc;
+    rst_weights *w = rst_weights_new();
+    rc = w ? init_into(w, c, a, o, err) : rst__fail_nomem(err, out);
+    if (rc == 0)
+        rc = write_set(w, out, err);
+    rst_weights_free(w);
+    rst_ctx_free(c);
+    return rc;
+}

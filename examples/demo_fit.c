@@ -19,7 +19,7 @@
 #include <restain/nn.h>
 #include <restain/weights.h>
 
-enum { SIDE = 64, PAIRS = 8, STEPS = 900, SAMPLE = 512 };
+enum { SIDE = 64, PAIRS = 8, STEPS = 900, SAMPLE = 384 };
 
 typedef enum tissue { GLASS, STROMA, TUMOUR, TUMOUR_NUCLEUS, LYMPHOCYTE } tissue;
 
@@ -63,7 +63,7 @@ static tissue class_at(double x, double y, double phase)
 /* One pixel's colours, 0..1, with a little uneven staining. */
 static void colours(tissue t, float he[3], float ihc[3])
 {
-    double k = 0.9 + 0.2 * noise();
+    double k = 0.95 + 0.1 * noise();
     for (int c = 0; c < 3; c++) {
         double od_he = k * (dye[t].he_h * haematoxylin[c] + dye[t].he_e * eosin[c]);
         double od_ihc = k * (dye[t].ihc_h * haematoxylin[c] + dye[t].ihc_dab * dab[c]);

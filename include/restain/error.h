@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define RST_API __attribute__((visibility("default")))
+#define RST_API          __attribute__((visibility("default")))
 #define RST_CHECK_RESULT __attribute__((warn_unused_result))
 #define RST_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #else

@@ -9,8 +9,8 @@
  * to modules. A context and all it made are used by one thread at a time; contexts are independent.
  *
  * Tensors are indexed n,c,h,w here and in weight files, always four of them; how a backend stores
- * them is its own business. A matrix of R rows and C columns is n = R, c = C, h = w = 1; a vector of
- * C is c = C with the rest 1; a scalar is 1,1,1,1.
+ * them is its own business. A matrix of R rows and C columns is n = R, c = C, h = w = 1; a vector
+ * of C is c = C with the rest 1; a scalar is 1,1,1,1.
  */
 #ifndef RESTAIN_GRAPH_H
 #define RESTAIN_GRAPH_H
@@ -40,19 +40,19 @@ typedef enum rst_conv_mode { RST_CONV_AUTO, RST_CONV_DIRECT, RST_CONV_WINOGRAD }
 
 /** Options of a context; all zero is what most want. */
 typedef struct rst_ctx_options {
-    const char *backend;     /**< "cpu" (NULL), "ref" */
-    rst_dtype dtype;         /**< RST_F32; RST_F64 only on "ref" */
-    int threads;             /**< 0: as many as the machine has, or OMP_NUM_THREADS */
-    rst_conv_mode conv;      /**< RST_CONV_AUTO */
-    uint64_t seed;           /**< of every random stream */
+    const char *backend; /**< "cpu" (NULL), "ref" */
+    rst_dtype dtype;     /**< RST_F32; RST_F64 only on "ref" */
+    int threads;         /**< 0: as many as the machine has, or OMP_NUM_THREADS */
+    rst_conv_mode conv;  /**< RST_CONV_AUTO */
+    uint64_t seed;       /**< of every random stream */
 } rst_ctx_options;
 
 /** What a context has done and holds. */
 typedef struct rst_ctx_stats {
-    size_t bytes_live;       /**< tensors alive now */
-    size_t bytes_peak;       /**< the most they ever were */
-    int64_t convs;           /**< dense convolution calls so far, forward and backward */
-    int64_t convs_winograd;  /**< those that ran Winograd */
+    size_t bytes_live;      /**< tensors alive now */
+    size_t bytes_peak;      /**< the most they ever were */
+    int64_t convs;          /**< dense convolution calls so far, forward and backward */
+    int64_t convs_winograd; /**< those that ran Winograd */
     int threads;
     const char *backend;
 } rst_ctx_stats;
@@ -75,7 +75,8 @@ RST_API int rst_end(rst_ctx *c, rst_error *err);
 /** The context's error so far: its code (0: none); *err is filled if there is one. */
 RST_API int rst_ctx_error(const rst_ctx *c, rst_error *err);
 
-/* In and out ------------------------------------------------------------------------------------ */
+/* In and out ------------------------------------------------------------------------------------
+ */
 
 /** Copies n*c*h*w floats in, converted to the context's type. */
 RST_API rst_tensor *rst_upload(rst_ctx *c, rst_dims s, rst_order order, const float *v);
@@ -91,7 +92,8 @@ RST_API int rst_download_f64(rst_tensor *t, rst_order order, double *v);
 RST_API double rst_item(rst_tensor *scalar);
 RST_API rst_dims rst_shape(const rst_tensor *t);
 
-/* Gradients ------------------------------------------------------------------------------------- */
+/* Gradients -------------------------------------------------------------------------------------
+ */
 
 /** Marks a tensor that was uploaded as one that wants a gradient. Returns t. */
 RST_API rst_tensor *rst_want_grad(rst_tensor *t);
@@ -110,7 +112,8 @@ RST_API rst_tensor *rst_detach(rst_tensor *x);
 RST_API rst_tensor *rst_checkpoint(rst_tensor *(*fn)(void *arg, rst_tensor *x), void *arg,
                                    rst_tensor *x);
 
-/* Ops. NULL in gives NULL out; only a bias, gamma or beta may be NULL by right. ------------------ */
+/* Ops. NULL in gives NULL out; only a bias, gamma or beta may be NULL by right. ------------------
+ */
 
 typedef enum rst_pad_mode { RST_PAD_ZERO, RST_PAD_REFLECT, RST_PAD_EDGE } rst_pad_mode;
 
@@ -123,8 +126,8 @@ typedef struct rst_pads {
 typedef struct rst_conv_options {
     int stride_h, stride_w; /**< 0 counts as 1 */
     rst_pads pad;
-    rst_pad_mode mode; /**< what padding holds; RST_PAD_REFLECT does not repeat the edge */
-    int groups;        /**< 0 counts as 1 */
+    rst_pad_mode mode;        /**< what padding holds; RST_PAD_REFLECT does not repeat the edge */
+    int groups;               /**< 0 counts as 1 */
     int out_pad_h, out_pad_w; /**< transposed convolution only: rows and columns added at the end */
 } rst_conv_options;
 
@@ -138,7 +141,8 @@ RST_API rst_tensor *rst_linear(rst_tensor *x, rst_tensor *w, rst_tensor *bias);
 /** Per group: a [g*p,c] times b [g*q,c] transposed -> [g*p,q], for g groups of consecutive rows. */
 RST_API rst_tensor *rst_matmul_nt(rst_tensor *a, rst_tensor *b, int64_t groups);
 
-/** (x - mean) / sqrt(var + eps) over h,w of each n,c, biased variance; gamma, beta [1,c,1,1] or NULL. */
+/** (x - mean) / sqrt(var + eps) over h,w of each n,c, biased variance; gamma, beta [1,c,1,1] or
+ * NULL. */
 RST_API rst_tensor *rst_instance_norm(rst_tensor *x, rst_tensor *gamma, rst_tensor *beta,
                                       double eps);
 /** How a batch norm takes its statistics. */
@@ -152,9 +156,9 @@ RST_API rst_tensor *rst_batch_norm(rst_tensor *x, rst_tensor *gamma, rst_tensor 
                                    rst_tensor *mean, rst_tensor *var, rst_bn_mode mode,
                                    double momentum, double eps);
 /**
- * Weight over its largest singular value, as PyTorch's old spectral_norm hook (spec 0.5): u [1,co,1,1]
- * and v [1,ci*kh*kw,1,1] are advanced by one power iteration in place if iterate is set. transposed:
- * w is a transposed convolution's, its matrix is taken over dimension 1.
+ * Weight over its largest singular value, as PyTorch's old spectral_norm hook (spec 0.5): u
+ * [1,co,1,1] and v [1,ci*kh*kw,1,1] are advanced by one power iteration in place if iterate is set.
+ * transposed: w is a transposed convolution's, its matrix is taken over dimension 1.
  */
 RST_API rst_tensor *rst_spectral(rst_tensor *w, rst_tensor *u, rst_tensor *v, bool transposed,
                                  bool iterate);
@@ -240,15 +244,21 @@ typedef enum rst_l2_kind {
 RST_API rst_tensor *rst_l2norm(rst_tensor *x, rst_l2_kind kind, double eps);
 
 /**
- * PatchNCE from similarities (spec 3.4): s [g*p,p] holds q.k per group of p rows; row i's positive is
- * its diagonal; the same entry counts as a negative of -10. Loss per row [g*p,1], temperature t.
+ * PatchNCE from similarities (spec 3.4): s [g*p,p] holds q.k per group of p rows; row i's positive
+ * is its diagonal; the same entry counts as a negative of -10. Loss per row [g*p,1], temperature t.
  */
 RST_API rst_tensor *rst_nce(rst_tensor *s, double t);
 /** The diagonal of each group of s [g*p,p] as [g*p,1]; no gradient. */
 RST_API rst_tensor *rst_diagonal(rst_tensor *s);
 
-typedef enum rst_asp_lookup { RST_ASP_UNIFORM, RST_ASP_LINEAR, RST_ASP_TOP, RST_ASP_BELL } rst_asp_lookup;
-/** Adaptive weights of spec 3.5 from cosines x [r,1]: p + (1-p)*h(x), scaled to mean 1; no gradient. */
+typedef enum rst_asp_lookup {
+    RST_ASP_UNIFORM,
+    RST_ASP_LINEAR,
+    RST_ASP_TOP,
+    RST_ASP_BELL
+} rst_asp_lookup;
+/** Adaptive weights of spec 3.5 from cosines x [r,1]: p + (1-p)*h(x), scaled to mean 1; no
+ * gradient. */
 RST_API rst_tensor *rst_asp_weights(rst_tensor *x, double p, rst_asp_lookup h);
 
 #ifdef __cplusplus

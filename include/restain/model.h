@@ -56,8 +56,8 @@ typedef struct rst_model_info {
  * Opens a safetensors or .pth file.
  *
  * @param[out] out  owned; rst_model_close
- * @return 0, RST_EINPUT, RST_EFORMAT (damaged; no network that translates pictures), RST_EINVAL (bad
- *         options), RST_ENOMEM
+ * @return 0, RST_EINPUT, RST_EFORMAT (damaged; no network that translates pictures), RST_EINVAL
+ * (bad options), RST_ENOMEM
  */
 RST_API int rst_model_open(rst_model **out, const char *path, const rst_model_options *o,
                            rst_error *err);
@@ -67,10 +67,11 @@ RST_API rst_model_info rst_model_describe(const rst_model *m);
 
 /**
  * Translates a whole picture at once, as the published test code does: bytes to -1..1, the network,
- * back to bytes with fractions cut off (util/util.py tensor2im of CUT and ASP) or rounded (StainNet).
- * Sides that the stride does not divide are mirrored at the right and bottom border up to the next
- * multiple, and the result is cropped; a log line says so. The recording of the network is kept for
- * the next picture of that size. The result depends on the picture, the model and the options alone.
+ * back to bytes with fractions cut off (util/util.py tensor2im of CUT and ASP) or rounded
+ * (StainNet). Sides that the stride does not divide are mirrored at the right and bottom border up
+ * to the next multiple, and the result is cropped; a log line says so. The recording of the network
+ * is kept for the next picture of that size. The result depends on the picture, the model and the
+ * options alone.
  *
  * @param in        arch.input_nc channels
  * @param[out] out  owned by the caller, rst_image_free; in's size times scale; untouched on failure
@@ -110,7 +111,7 @@ typedef struct rst_init_options {
     rst_init_kind kind;
     double gain;
     uint64_t seed;
-    double mpp;         /**< for the card; 0: unknown */
+    double mpp; /**< for the card; 0: unknown */
 } rst_init_options;
 
 /** Writes a network with fresh weights (rst_module_init), marked untrained in its card. */

@@ -240,7 +240,10 @@ RST_API rst_tensor *rst_module_gate(rst_module *m, rst_tensor *skip, rst_tensor 
  */
 RST_API bool rst_module_sample(rst_module *m, int count, rst_tensor *const *feats,
                                int64_t num_patches, rst_tensor **ids, rst_tensor **out);
-/** How far an output pixel sees, in input pixels, on its farther side; global pooling aside. */
+/**
+ * How far an output pixel sees, in input pixels, on its farther side, normalisation and global
+ * pooling aside: of networks from image to image, and at most that of the others.
+ */
 RST_API int rst_module_halo(const rst_module *m);
 
 /* Optimiser -------------------------------------------------------------------------------------

@@ -32,8 +32,9 @@
  *         return rc < 0;
  *     }
  *
- * Headers: error.h (how failure is told), image.h (tiles), weights.h (files of tensors), graph.h (the
- * engine), nn.h (networks), model.h and translate.h (a network that is ready for tiles), metric.h.
+ * Headers: error.h (how failure is told), image.h (tiles), weights.h (files of tensors), graph.h
+ * (the engine), nn.h (networks), model.h and translate.h (a network that is ready for tiles),
+ * metric.h.
  */
 #ifndef RESTAIN_RESTAIN_H
 #define RESTAIN_RESTAIN_H

@@ -36,8 +36,8 @@ typedef struct rst_translation_file {
  * @param[out] out   owned; rst_translation_free
  * @param overwrite  outputs may exist
  * @return 0, RST_EINVAL (an output exists, is an input too or would be written twice; `to` names no
- *         folder or picture), RST_EINPUT (a folder cannot be read or holds no pictures), RST_EOUTPUT
- *         (the folder of `to` is missing), RST_ENOMEM
+ *         folder or picture), RST_EINPUT (a folder cannot be read or holds no pictures),
+ * RST_EOUTPUT (the folder of `to` is missing), RST_ENOMEM
  */
 RST_API int rst_translation_plan(rst_translation **out, const char *const *in, int count,
                                  const char *to, bool overwrite, rst_error *err);
@@ -69,8 +69,8 @@ typedef struct rst_translation_options {
 } rst_translation_options;
 
 /**
- * Translates all files in turn. A file that cannot be translated is kept with its error and the rest
- * is done; what would fail for all (the output cannot be written) ends the run.
+ * Translates all files in turn. A file that cannot be translated is kept with its error and the
+ * rest is done; what would fail for all (the output cannot be written) ends the run.
  *
  * @return 0; RST_EPARTIAL, if one of several failed; else the only file's error, RST_EOUTPUT,
  *         RST_EDEVICE or RST_ECANCELLED

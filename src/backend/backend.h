@@ -4,10 +4,10 @@
  * know nothing of tapes, scopes or modules.
  *
  * Storage. A tensor of dims {n,c,h,w} is dense in the order n,h,w,c (NHWC), in every backend that
- * exists today; weights follow the same rule: a convolution's [co,ci,kh,kw] lies as co,kh,kw,ci. Only
- * upload and download speak another order, so a backend may store otherwise as long as all of its
- * kernels agree. A backend lists its kernels in its table; a NULL entry is filled from `ref` where
- * the memory is the host's and the type agrees (rst__backend_complete).
+ * exists today; weights follow the same rule: a convolution's [co,ci,kh,kw] lies as co,kh,kw,ci.
+ * Only upload and download speak another order, so a backend may store otherwise as long as all of
+ * its kernels agree. A backend lists its kernels in its table; a NULL entry is filled from `ref`
+ * where the memory is the host's and the type agrees (rst__backend_complete).
  *
  * Every kernel returns 0 or a negative rst_status with dev->err set. Outputs never overlap inputs
  * unless a kernel says so. In a vjp, `add` asks for dx += instead of dx =; what must be summed over
@@ -47,7 +47,8 @@ typedef enum rst_map {
 
 typedef enum rst_binary { RST_BIN_ADD, RST_BIN_SUB, RST_BIN_MUL } rst_binary;
 
-/** A copy of a block of `size` from offset `so` of a tensor `sd` to offset `off` of a tensor `dd`. */
+/** A copy of a block of `size` from offset `so` of a tensor `sd` to offset `off` of a tensor `dd`.
+ */
 typedef struct rst_block {
     rst_dims size, sd, so, dd, off;
     bool add;
@@ -83,10 +84,10 @@ typedef struct rst_blur_geom {
 /** A normalisation of x: statistics per n,c (instance) or per c over the batch. */
 typedef struct rst_norm {
     rst_dims x;
-    bool batch;   /* statistics [c] over n,h,w; else [n*c] over h,w */
-    bool fixed;   /* mean and var are constants for the gradient (running statistics) */
+    bool batch; /* statistics [c] over n,h,w; else [n*c] over h,w */
+    bool fixed; /* mean and var are constants for the gradient (running statistics) */
     double eps;
-    rst_map act;  /* applied last: act(norm + residual) */
+    rst_map act; /* applied last: act(norm + residual) */
     double a;
 } rst_norm;
 
@@ -115,7 +116,8 @@ struct rst_backend {
     void (*close)(rst_dev *dev);
     void *(*alloc)(rst_dev *dev, size_t bytes); /* NULL when there is none */
     void (*release)(rst_dev *dev, void *p);
-    /** One line that says which kernels this device runs (instruction set, libraries); for doctor. */
+    /** One line that says which kernels this device runs (instruction set, libraries); for doctor.
+     */
     const char *(*describe)(rst_dev *dev);
 #define RST_KERNEL(name, args) int(*name) args;
 #include "backend/kernels.def"

@@ -227,7 +227,7 @@ static void main_page(page *p)
     heading(p, p->troff ? "COMMANDS" : "Commands");
     for (int i = 0; (v = cli_verb_at(i)); i++)
         item(p, v->name, v->brief, true);
-    item(p, "help [COMMAND]", "This text, or a command's", true);
+    item(p, "help [COMMAND]", "this text, or a command's", true);
     heading(p, p->troff ? "OPTIONS" : "Options");
     item(p, "-h, --help", "This text; after a command, the command's", true);
     item(p, "-V, --version", "The version", true);

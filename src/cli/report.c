@@ -130,6 +130,7 @@ void cli_report_start(void)
     (void)sigaddset(&act.sa_mask, SIGTERM);
     (void)sigaction(SIGINT, &act, NULL);
     (void)sigaction(SIGTERM, &act, NULL);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file over the limit is an error of write(), with a message */
     rst_log_to(sink, NULL);
 }
 

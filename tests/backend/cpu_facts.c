@@ -45,7 +45,7 @@ static void test_place_does_not_matter(void **state)
 {
     (void)state;
     enum { LEN = 203 };
-    float x[LEN], y[LEN], z[LEN], one[LEN];
+    float x[LEN], y[LEN], z[LEN], one[LEN], map[16 * LEN];
     rst_dev *d = cpu_dev[0];
     uint32_t seed = 11;
     for (int k = 0; k < 400; k++) {
@@ -64,15 +64,19 @@ static void test_place_does_not_matter(void **state)
         assert_int_equal(d->be->norm_apply(d, &g, x, y, one, x, y, one, z), 0);
         for (int i = 1; i < LEN; i++)
             assert_memory_equal(&z[i], &z[0], sizeof *z);
-        float in2[4 * LEN], out2[LEN];
-        for (int i = 0; i < 4 * LEN; i++)
-            in2[i] = i / LEN % 2 ? a : b;
-        const rst_blur_geom blur = {
-            .x = { 1, LEN, 2, 2 }, .oh = 1, .ow = 1, .count = 2, .stride = 1, .t = { 0.3, 0.71 }
-        };
-        assert_int_equal(d->be->blur(d, &blur, in2, out2), 0);
-        for (int i = 1; i < LEN; i++)
-            assert_memory_equal(&out2[i], &out2[0], sizeof *z);
+        for (int count = 2; count <= 4; count++) {
+            const rst_blur_geom blur = { .x = { 1, LEN, count, count },
+                                         .oh = 1,
+                                         .ow = 1,
+                                         .count = count,
+                                         .stride = 1,
+                                         .t = { 0.3, 0.71, -0.2, 0.13 } };
+            for (int i = 0; i < count * count * LEN; i++)
+                map[i] = i / LEN % 3 ? a : b;
+            assert_int_equal(d->be->blur(d, &blur, map, z), 0);
+            for (int i = 1; i < LEN; i++)
+                assert_memory_equal(&z[i], &z[0], sizeof *z);
+        }
     }
 }
 

@@ -38,7 +38,7 @@ static rst_weights *state_of(const rst_weights *all)
 
 static void check_case(const char *folder, const char *name)
 {
-    char path[600], want[1024], got[1024], note[200];
+    char path[1024], want[1024], got[1024], note[200];
     rst_error err = RST_ERROR_INIT;
     rst_weights *all;
     rst_arch asked, found;
@@ -100,7 +100,7 @@ static void test_files(void **state)
         { "squeezenet1_1_features-legacy.pth", RST_NET_SQUEEZENET },
     };
     for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
-        char path[600], note[200];
+        char path[1024], note[200];
         rst_error err = RST_ERROR_INIT;
         rst_weights *w;
         rst_arch a;

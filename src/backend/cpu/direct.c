@@ -304,17 +304,26 @@ static part part_at(const phase *p, int64_t i)
     return (part){ o, left < rows ? left : rows, k, run * (s + 1) / pieces - k, i == 0, i == count - 1 };
 }
 
-static void reduce_tile(const phase *p, const tile *t, int64_t q0, int64_t q1)
+static void reduce_wide(const phase *p, const tile *t, int64_t q0, int64_t q1)
 {
     int64_t rows, pieces;
     const int64_t parts = count_parts(p, &rows, &pieces);
-    for (int64_t y = p->narrow ? t->y0 : t->y1 - 1; y < t->y1; y++) {
-        for (int64_t u = q0 * parts; u < q1 * parts; u++) {
+    for (int64_t u = q0 * parts; u < q1 * parts; u++) {
+        const part r = part_at(p, u % parts);
+        multiply_wide(p, t, u / parts, &r);
+    }
+}
+
+static void reduce_narrow(const phase *p, const tile *t)
+{
+    int64_t rows, pieces;
+    const int64_t parts = count_parts(p, &rows, &pieces), units = rst__panels(p->isa, columns(p)) * parts;
+    for (int64_t y = t->y0; y < t->y1; y++) {
+        for (int64_t u = 0; u < units; u++) {
             const part r = part_at(p, u % parts);
-            p->narrow ? multiply_narrow(p, t, y, u / parts, &r) : multiply_wide(p, t, u / parts, &r);
+            multiply_narrow(p, t, y, u / parts, &r);
         }
-        if (p->narrow)
-            add_taps(p, t, y);
+        add_taps(p, t, y);
     }
 }
 
@@ -328,11 +337,13 @@ static int64_t window_cols(const phase *p)
     return (p->cols - 1) * p->sw + (p->tx.count ? p->tx.count : 1);
 }
 
-/* Tiles of about 200 pixels, so that a panel of weights is used often, whose input fits half of a
- * common second cache. */
+/* Tiles of about 200 pixels, so that a panel of weights is used often, whose input fits half of a common
+ * second cache; larger ones where the kernel is wide and the arithmetic little, lest the overlap of
+ * windows costs more than the products. */
 static void choose_tiles(phase *p, int threads)
 {
-    const int64_t limit = 80 * 1024, wide = p->narrow ? 60 : 48, least = p->narrow ? 900 : 192;
+    const int64_t limit = (p->narrow ? 92 : 80) * 1024;
+    const int64_t wide = p->narrow ? 60 : 48, least = p->narrow ? 900 : 192;
     p->cols = p->ow < wide ? p->ow : wide;
     p->rows = (least + p->cols - 1) / p->cols;
     if (p->oh == 1 && p->ow > 192)
@@ -368,7 +379,10 @@ static void run_share(const phase *p, int me, int threads, float *copy, float *s
                                (t.x1 - t.x0 - 1) * p->sw + p->tx.count, copy);
         else
             t.in = (window){ copy, 0 };
-        reduce_tile(p, &t, panels * group / p->groups, panels * (group + 1) / p->groups);
+        if (p->narrow)
+            reduce_narrow(p, &t);
+        else
+            reduce_wide(p, &t, panels * group / p->groups, panels * (group + 1) / p->groups);
     }
 }
 

@@ -45,8 +45,9 @@ typedef struct rst__isa {
     /* Winograd F(4x4,3x3). Planes xi = 6*i + j lie `plane` floats apart. c channels; rows of v and m
      * are whole vectors, zeroed beyond c. */
     void (*wino_in)(const float *const d[36], int64_t c, float *v, int64_t plane);    /* B'dB */
-    void (*wino_out)(const float *m, int64_t plane, int64_t c, bool add, const rst__epi *epi,
-                     float *const y[16]); /* A'mA; a NULL pixel is not written */
+    /* A'mA; a NULL pixel is not written; stream: past the caches, every pixel is aligned to 64 bytes */
+    void (*wino_out)(const float *m, int64_t plane, int64_t c, bool add, bool stream, const rst__epi *epi,
+                     float *const y[16]);
     void (*wino_grad)(const float *const dy[16], int64_t c, float *z, int64_t plane); /* A dy A' */
     /* u[xi] of one panel: taps g[9][count][nr] to u[xi*plane + k*nr + j] = GgG' */
     void (*wino_weights)(const float *g, int64_t count, float *u, int64_t plane);

@@ -12,6 +12,8 @@
 
 /* Floats that the two transformed sides of a strip may hold: a third of a common last cache. */
 #define STRIP_FLOATS (2500000)
+/* A result from this size on leaves the caches before anybody reads it. */
+#define STREAM_FLOATS (12 << 20)
 #define PACK_CHANNELS 16
 
 typedef struct strips {
@@ -89,7 +91,7 @@ typedef struct job {
     const float *u, *zeros;
     float *v, *m;
     int64_t ldv, ldm, vplane, mplane;
-    bool add;
+    bool add, stream;
     const rst__epi *epi;
 } job;
 
@@ -134,7 +136,7 @@ static void transform_out(const job *j, int64_t first, int64_t from, int64_t to)
         tile_at(&j->t, first + i, &n, &ty, &tx);
         for (int q = 0; q < 16; q++)
             y[q] = rst__frame_at(j->out, n, ty + q / 4, tx + q % 4);
-        j->isa->wino_out(j->m + i * j->ldm, j->mplane, j->out->c, j->add, j->epi, y);
+        j->isa->wino_out(j->m + i * j->ldm, j->mplane, j->out->c, j->add, j->stream, j->epi, y);
     }
 }
 
@@ -203,6 +205,8 @@ int rst__wino_run(rst_cpu_dev *dev, const rst__source *s, const float *u, const 
     j.zeros = sides(dev, 36 * j.vplane, 36 * j.mplane, pitch(c), &j.v, &j.m);
     if (!j.zeros)
         return RST_ENOMEM;
+    j.stream = !out->ring && k % 16 == 0 && (uintptr_t)out->y % 64 == 0 && !add &&
+               out->n * out->h * out->w * k >= STREAM_FLOATS;
     const int threads = rst__cpu_threads(dev, 36.0 * (double)(j.t.tiles * c * k));
 #pragma omp parallel num_threads(threads)
     run_strips(&j);

@@ -12,7 +12,7 @@
 
 #include "backend/cpu/isa.h"
 
-#if defined(__FMA__) || defined(__AVX512F__)
+#if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
@@ -54,6 +54,28 @@ RST_INLINE vf vload(const float *p)
 RST_INLINE void vstore(float *p, vf v)
 {
     *(vfu *)p = v;
+}
+
+/* Past the caches, for results too large to stay in them; p is aligned to the vector. */
+RST_INLINE void vstream(float *p, vf v)
+{
+#if RST_VL == 16
+    _mm512_stream_ps(p, (__m512)v);
+#elif RST_VL == 8
+    _mm256_stream_ps(p, (__m256)v);
+#elif defined(__x86_64__)
+    _mm_stream_ps(p, (__m128)v);
+#else
+    vstore(p, v);
+#endif
+}
+
+/* Before others read what was streamed. */
+RST_INLINE void vfence(void)
+{
+#if defined(__x86_64__)
+    _mm_sfence();
+#endif
 }
 
 RST_INLINE vf vsplat(float x)
@@ -104,8 +126,8 @@ void RST_ISA_NAME(pack)(const float *src, int64_t count, int width, int64_t sj, 
 void RST_ISA_NAME(shift_add)(const float *p, int64_t ldp, int taps, int co, int64_t count, bool add,
                              const rst__epi *epi, float *y, int64_t ys);
 void RST_ISA_NAME(wino_in)(const float *const d[36], int64_t c, float *v, int64_t plane);
-void RST_ISA_NAME(wino_out)(const float *m, int64_t plane, int64_t c, bool add, const rst__epi *epi,
-                            float *const y[16]);
+void RST_ISA_NAME(wino_out)(const float *m, int64_t plane, int64_t c, bool add, bool stream,
+                            const rst__epi *epi, float *const y[16]);
 void RST_ISA_NAME(wino_grad)(const float *const dy[16], int64_t c, float *z, int64_t plane);
 void RST_ISA_NAME(wino_weights)(const float *g, int64_t count, float *u, int64_t plane);
 void RST_ISA_NAME(wino_dw)(const float *s, int64_t plane, int64_t c, bool add, float *dw);

@@ -136,7 +136,8 @@ void RST_ISA_NAME(wino_in)(const float *const d[36], int64_t c, float *v, int64_
         in_chunk(d, i, 1, c - i, v, plane);
 }
 
-RST_INLINE void out_pixel(float *y, vf v, int64_t n, bool add, const rst__epi *epi, const float *bias)
+RST_INLINE void out_pixel(float *y, vf v, int64_t n, bool add, bool stream, const rst__epi *epi,
+                          const float *bias)
 {
     if (add)
         v += n == RST_VL ? vload(y) : vload_part(y, n);
@@ -145,14 +146,16 @@ RST_INLINE void out_pixel(float *y, vf v, int64_t n, bool add, const rst__epi *e
             v += n == RST_VL ? vload(bias) : vload_part(bias, n);
         v = epi->act == RST_MAP_NONE ? v : RST_ISA_NAME(activate)(epi->act, epi->a, v);
     }
-    if (n == RST_VL)
-        vstore(y, v);
-    else
+    if (n < RST_VL)
         vstore_part(y, v, n);
+    else if (stream)
+        vstream(y, v);
+    else
+        vstore(y, v);
 }
 
 RST_INLINE void out_chunk(const float *m, int64_t plane, int64_t i, const int nv, int64_t n, bool add,
-                          const rst__epi *epi, float *const y[16])
+                          bool stream, const rst__epi *epi, float *const y[16])
 {
     vf tmp[4][6][LINE];
     for (int x = 0; x < 6; x++)
@@ -176,21 +179,23 @@ RST_INLINE void out_chunk(const float *m, int64_t plane, int64_t i, const int nv
             RST_UNROLL
             for (int x = 0; x < 4; x++)
                 if (y[4 * r + x])
-                    out_pixel(y[4 * r + x] + i + l * RST_VL, o[x], n, add, epi,
+                    out_pixel(y[4 * r + x] + i + l * RST_VL, o[x], n, add, stream, epi,
                               epi && epi->bias ? epi->bias + i + l * RST_VL : NULL);
         }
 }
 
-void RST_ISA_NAME(wino_out)(const float *m, int64_t plane, int64_t c, bool add, const rst__epi *epi,
-                            float *const y[16])
+void RST_ISA_NAME(wino_out)(const float *m, int64_t plane, int64_t c, bool add, bool stream,
+                            const rst__epi *epi, float *const y[16])
 {
     int64_t i = 0;
     for (; i + LINE * RST_VL <= c; i += LINE * RST_VL)
-        out_chunk(m, plane, i, LINE, RST_VL, add, epi, y);
+        out_chunk(m, plane, i, LINE, RST_VL, add, stream, epi, y);
     for (; i + RST_VL <= c; i += RST_VL)
-        out_chunk(m, plane, i, 1, RST_VL, add, epi, y);
+        out_chunk(m, plane, i, 1, RST_VL, add, stream, epi, y);
     if (i < c)
-        out_chunk(m, plane, i, 1, c - i, add, epi, y);
+        out_chunk(m, plane, i, 1, c - i, add, false, epi, y);
+    if (stream)
+        vfence();
 }
 
 RST_INLINE void grad_chunk(const float *const dy[16], int64_t i, const int nv, int64_t n, float *z,
@@ -275,7 +280,7 @@ void RST_ISA_NAME(wino_dw)(const float *s, int64_t plane, int64_t c, bool add, f
             vf o[3];
             mul_gt(tmp[y], o);
             for (int x = 0; x < 3; x++)
-                out_pixel(dw + (3 * y + x) * c + i, o[x], n, add, NULL, NULL);
+                out_pixel(dw + (3 * y + x) * c + i, o[x], n, add, false, NULL, NULL);
         }
     }
 }

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* The multi-magnification sample: what is cut out, how large it comes back, what is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "run/multimag.h"
+
+/* A pixel tells its place. */
+static rst_image ramp(int64_t width, int64_t height)
+{
+    rst_image img = RST_IMAGE_INIT;
+    rst_error err = RST_ERROR_INIT;
+    assert_int_equal(rst_image_new(&img, width, height, 3, &err), 0);
+    for (int64_t y = 0; y < height; y++)
+        for (int64_t x = 0; x < width; x++) {
+            uint8_t *p = img.px + 3 * (y * width + x);
+            p[0] = (uint8_t)x;
+            p[1] = (uint8_t)y;
+            p[2] = 100;
+        }
+    return img;
+}
+
+static void test_crop(void **state)
+{
+    (void)state;
+    rst_error err = RST_ERROR_INIT;
+    rst_image img = ramp(50, 40), low = RST_IMAGE_INIT;
+    rst_multimag_view v = { .uniform = 32, .crop = true, .y = 30, .x = 11, .size = 8 };
+    assert_int_equal(rst__multimag_low(&img, &v, 4, &low, &err), 0);
+    assert_int_equal(low.width, 8);
+    assert_int_equal(low.height, 8);
+    assert_int_equal(low.px[0], 11);
+    assert_int_equal(low.px[1], 30);
+    assert_int_equal(low.px[3 * 63], 18);
+    assert_int_equal(low.px[3 * 63 + 1], 37);
+    rst_image_free(&low);
+
+    v.size = 10; /* reduced to what the network wants */
+    assert_int_equal(rst__multimag_low(&img, &v, 4, &low, &err), 0);
+    assert_int_equal(low.width, 8);
+    rst_image_free(&low);
+    rst_image_free(&img);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    rst_error err = RST_ERROR_INIT;
+    rst_image img = ramp(50, 40), low = RST_IMAGE_INIT;
+    const rst_multimag_view bad[] = {
+        { .uniform = 32, .crop = true, .y = 33, .x = 0, .size = 8 },
+        { .uniform = 32, .crop = true, .y = 0, .x = 43, .size = 8 },
+        { .uniform = 32, .crop = true, .y = -1, .x = 0, .size = 8 },
+        { .uniform = 32, .crop = true, .y = 0, .x = 0, .size = INT64_MAX },
+        { .uniform = 32, .crop = true, .y = INT64_MAX, .x = 0, .size = 8 },
+        { .uniform = 32, .crop = true, .y = 0, .x = 0, .size = 0 },
+        { .uniform = 33, .crop = true, .y = 0, .x = 0, .size = 8 },
+        { .uniform = 0, .crop = true, .y = 0, .x = 0, .size = 8 },
+        { .uniform = 32 }, /* the whole image is not square */
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        err.msg[0] = 0;
+        assert_int_equal(rst__multimag_low(&img, &bad[i], 4, &low, &err), RST_EINVAL);
+        assert_true(err.msg[0] != 0);
+        assert_null(low.px);
+    }
+    rst_image_free(&img);
+}
+
+static void test_prepare(void **state)
+{
+    (void)state;
+    rst_ctx *c;
+    rst_arch a;
+    rst_module *sr;
+    rst_error err = RST_ERROR_INIT;
+    rst_ctx_options o = { .backend = "ref" };
+    rst_image img = ramp(24, 24), out = RST_IMAGE_INIT;
+    rst_multimag_view whole = { .uniform = 24 };
+    assert_int_equal(rst_ctx_new(&c, &o, &err), 0);
+    assert_int_equal(rst_arch_preset("rrdbnet_x2", &a, &err), 0);
+    a.width = 4;
+    a.blocks = 1;
+    a.growth = 2;
+    assert_int_equal(rst_module_new(&sr, c, &a, &err), 0);
+    assert_int_equal(rst_module_init(sr, RST_INIT_KAIMING, 1, false, 3, &err), 0);
+    rst_module_inference(sr);
+    assert_int_equal(rst__multimag_prepare(c, sr, &img, &whole, &out, &err), 0);
+    assert_int_equal(out.width, 24);
+    assert_int_equal(out.height, 24);
+    assert_int_equal(out.channels, 3);
+    rst_image_free(&out);
+
+    img.channels = 1; /* a grey picture does not fit the network: one error, nothing made */
+    assert_true(rst__multimag_prepare(c, sr, &img, &whole, &out, &err) < 0);
+    assert_true(err.msg[0] != 0);
+    assert_null(out.px);
+    img.channels = 3;
+    rst_image_free(&img);
+    rst_module_free(sr);
+    rst_ctx_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_crop),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_prepare),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

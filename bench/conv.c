@@ -6,8 +6,8 @@
  *
  *   bench_conv [threads [repeats [auto|direct|winograd [layer]]]]
  *
- * With BENCH_CPU set in the environment it prints processor time over threads instead of wall time, for
- * machines that others use too; OMP_WAIT_POLICY=passive keeps waiting from being counted.
+ * With BENCH_CPU set in the environment it prints processor time over threads instead of wall time,
+ * for machines that others use too; OMP_WAIT_POLICY=passive keeps waiting from being counted.
  */
 #include <math.h>
 #include <stdio.h>
@@ -26,9 +26,9 @@ typedef struct layer {
     rst_conv g;
 } layer;
 
-#define CONV(ci, co, side, out, k, s, p, m)                                                            \
-    {                                                                                                  \
-        { 1, ci, side, side }, co, out, out, k, k, s, s, { p, p, p, p }, m, 1                          \
+#define CONV(ci, co, side, out, k, s, p, m)                                                        \
+    {                                                                                              \
+        { 1, ci, side, side }, co, out, out, k, k, s, s, { p, p, p, p }, m, 1                      \
     }
 
 static const layer layers[] = {
@@ -108,14 +108,16 @@ static double onednn(const rst_conv *g, int repeats)
     check(dnnl_engine_create(&engine, dnnl_cpu, 0));
     check(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
     dnnl_memory_desc_t md[3];
-    const dnnl_dims_t dims[3] = { { g->x.n, g->x.c, g->x.h, g->x.w }, { g->co, g->x.c, g->kh, g->kw },
+    const dnnl_dims_t dims[3] = { { g->x.n, g->x.c, g->x.h, g->x.w },
+                                  { g->co, g->x.c, g->kh, g->kw },
                                   { g->x.n, g->co, g->oh, g->ow } };
     for (int i = 0; i < 3; i++)
         check(dnnl_memory_desc_init_by_tag(&md[i], 4, dims[i], dnnl_f32, dnnl_format_tag_any));
-    const dnnl_dims_t stride = { g->sh, g->sw }, pl = { g->pad.t, g->pad.l }, pr = { g->pad.b, g->pad.r };
+    const dnnl_dims_t stride = { g->sh, g->sw }, pl = { g->pad.t, g->pad.l },
+                      pr = { g->pad.b, g->pad.r };
     dnnl_convolution_desc_t d;
-    check(dnnl_convolution_forward_desc_init(&d, dnnl_forward_inference, dnnl_convolution_direct, &md[0], &md[1],
-                                             NULL, &md[2], stride, pl, pr));
+    check(dnnl_convolution_forward_desc_init(&d, dnnl_forward_inference, dnnl_convolution_direct,
+                                             &md[0], &md[1], NULL, &md[2], stride, pl, pr));
     dnnl_primitive_desc_t pd;
     check(dnnl_primitive_desc_create(&pd, &d, NULL, engine, NULL));
     dnnl_primitive_t p;
@@ -125,8 +127,8 @@ static double onednn(const rst_conv *g, int repeats)
     dnnl_exec_arg_t args[3];
     for (int i = 0; i < 3; i++) {
         args[i].arg = arg[i];
-        check(dnnl_memory_create(&args[i].memory, dnnl_primitive_desc_query_md(pd, what[i], 0), engine,
-                                 DNNL_MEMORY_ALLOCATE));
+        check(dnnl_memory_create(&args[i].memory, dnnl_primitive_desc_query_md(pd, what[i], 0),
+                                 engine, DNNL_MEMORY_ALLOCATE));
         void *h;
         check(dnnl_memory_get_data_handle(args[i].memory, &h));
         memset(h, 0, dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, what[i], 0)));
@@ -169,13 +171,15 @@ int main(int argc, char **argv)
         which = CLOCK_PROCESS_CPUTIME_ID;
         share = dev.base.threads;
     }
-    dev.base.conv = strcmp(mode, "direct") == 0 ? RST_CONV_DIRECT : strcmp(mode, "winograd") == 0 ? RST_CONV_WINOGRAD : RST_CONV_AUTO;
+    dev.base.conv = strcmp(mode, "direct") == 0     ? RST_CONV_DIRECT
+                    : strcmp(mode, "winograd") == 0 ? RST_CONV_WINOGRAD
+                                                    : RST_CONV_AUTO;
     if (rst__isa_choose(&dev.isa, &err) < 0) {
         fprintf(stderr, "%s\n", err.msg);
         return 2;
     }
-    printf("%s, %d threads, best of %d, %s\n%-22s %9s %9s %9s %9s   GFLOP/s\n", dev.isa->name, dev.base.threads,
-           repeats, mode, "ms", "forward", "data", "weights", "oneDNN");
+    printf("%s, %d threads, best of %d, %s\n%-22s %9s %9s %9s %9s   GFLOP/s\n", dev.isa->name,
+           dev.base.threads, repeats, mode, "ms", "forward", "data", "weights", "oneDNN");
     double sum[4] = { 0 };
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         const rst_conv *g = &layers[i].g;
@@ -192,15 +196,16 @@ int main(int argc, char **argv)
                 best[op] = t < best[op] ? t : best[op];
             }
         const double gflop = 2e-9 * (double)(g->co * g->oh * g->ow * g->kh * g->kw * g->x.c);
-        printf("%-22s %9.2f %9.2f %9.2f %9.2f   %.0f %.0f %.0f %.0f\n", layers[i].name, 1e3 * best[0], 1e3 * best[1],
-               1e3 * best[2], 1e3 * best[3], gflop / best[0], gflop / best[1], gflop / best[2], gflop / best[3]);
+        printf("%-22s %9.2f %9.2f %9.2f %9.2f   %.0f %.0f %.0f %.0f\n", layers[i].name,
+               1e3 * best[0], 1e3 * best[1], 1e3 * best[2], 1e3 * best[3], gflop / best[0],
+               gflop / best[1], gflop / best[2], gflop / best[3]);
         for (int op = 0; op < 4; op++)
             sum[op] += layers[i].times * best[op];
         rst__cpu_packed_free(&dev.base, b.fwd);
         free(b.x), free(b.w), free(b.y);
     }
-    printf("%-22s %9.1f %9.1f %9.1f %9.1f\n", "the generator's 18", 1e3 * sum[0], 1e3 * sum[1], 1e3 * sum[2],
-           1e3 * sum[3]);
+    printf("%-22s %9.1f %9.1f %9.1f %9.1f\n", "the generator's 18", 1e3 * sum[0], 1e3 * sum[1],
+           1e3 * sum[2], 1e3 * sum[3]);
     rst__cpu_scratch_free(&dev);
     return 0;
 }

@@ -166,6 +166,14 @@ static void make_room(rst_model *m, size_t more)
     }
 }
 
+/* Gives all memory back that the next picture does not need. */
+static void drop_all(rst_model *m)
+{
+    for (int i = 0; i < PLANS; i++)
+        forget(&m->plan[i]);
+    rst__pool_trim(m->c->pool);
+}
+
 static int find_plan(rst_model *m, rst_dims s, rst_plan **out, rst_error *err)
 {
     m->clock++;
@@ -183,7 +191,7 @@ static int find_plan(rst_model *m, rst_dims s, rst_plan **out, rst_error *err)
     rst_module_reseed(m->net, m->seed, "translate/dropout");
     int rc = rst__plan_new(&r->plan, m->c, s, forward, m->net, err);
     if (rc == RST_ENOMEM) {
-        make_room(m, PLANS_BYTES);
+        drop_all(m);
         rc = rst__plan_new(&r->plan, m->c, s, forward, m->net, err);
     }
     if (rc < 0) {
@@ -288,10 +296,12 @@ static int run(pass *p, rst_error *err)
 /* What a failure means to whoever gave the picture. */
 static int explain(const pass *p, int rc, const rst_error *why, rst_error *err)
 {
-    if (rc == RST_ENOMEM)
+    if (rc == RST_ENOMEM) {
+        drop_all(p->m);
         return rst_fail(err, rc,
                         "%s: out of memory for %lld x %lld pixels; smaller tiles need less", p->name,
                         (long long)p->in->width, (long long)p->in->height);
+    }
     return rst_fail(err, rc == RST_EINVAL ? RST_EFORMAT : rc, "%s: %lld x %lld pixels: %s", p->name,
                     (long long)p->in->width, (long long)p->in->height, why->msg);
 }

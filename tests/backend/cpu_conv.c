@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The CPU backend's convolutions and products against plain sums in double: every path over odd shapes,
- * bit-equal for 1, 2 and 3 threads and for packed weights, and equal for the same pixels of another crop.
- * Everything is repeated for each instruction set this processor runs.
+ * The CPU backend's convolutions and products against plain sums in double: every path over odd
+ * shapes, bit-equal for 1, 2 and 3 threads and for packed weights, and equal for the same pixels of
+ * another crop. Everything is repeated for each instruction set this processor runs.
  */
 #include <math.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,8 +96,8 @@ static sizes count(const rst_conv *g)
 }
 
 /* One tap between one input and one output pixel: adds to y, dx and dw. */
-static void tap(const rst_conv *g, const float *x, const float *w, const float *dy, double *y, double *dx,
-                double *dw)
+static void tap(const rst_conv *g, const float *x, const float *w, const float *dy, double *y,
+                double *dx, double *dw)
 {
     for (int64_t o = 0; o < g->co; o++)
         for (int64_t i = 0; i < g->x.c; i++) {
@@ -108,8 +108,8 @@ static void tap(const rst_conv *g, const float *x, const float *w, const float *
         }
 }
 
-static void naive(const rst_conv *g, const float *x, const float *w, const float *dy, double *y, double *dx,
-                  double *dw)
+static void naive(const rst_conv *g, const float *x, const float *w, const float *dy, double *y,
+                  double *dx, double *dw)
 {
     for (int64_t q = 0; q < g->x.n * g->oh * g->ow; q++)
         for (int t = 0; t < g->kh * g->kw; t++) {
@@ -125,9 +125,9 @@ static void naive(const rst_conv *g, const float *x, const float *w, const float
 
 static void print_case(const rst_conv *g, const char *what)
 {
-    print_error("%s: x %d,%d,%d,%d co %d k %dx%d s %d,%d pad %d,%d,%d,%d mode %d\n", what, (int)g->x.n,
-                (int)g->x.c, (int)g->x.h, (int)g->x.w, (int)g->co, g->kh, g->kw, g->sh, g->sw, g->pad.t,
-                g->pad.l, g->pad.b, g->pad.r, (int)g->mode);
+    print_error("%s: x %d,%d,%d,%d co %d k %dx%d s %d,%d pad %d,%d,%d,%d mode %d\n", what,
+                (int)g->x.n, (int)g->x.c, (int)g->x.h, (int)g->x.w, (int)g->co, g->kh, g->kw, g->sh,
+                g->sw, g->pad.t, g->pad.l, g->pad.b, g->pad.r, (int)g->mode);
 }
 
 static void near(const rst_conv *g, const char *what, const float *a, const double *b, int64_t n,
@@ -144,8 +144,8 @@ static void near(const rst_conv *g, const char *what, const float *a, const doub
     if (sqrt(e2 / (double)n) <= rms_bound * rms && worst <= 1e-4 * rms)
         return;
     print_case(g, what);
-    fail_msg("%s: relative error rms %.3g (bound %.3g), worst %.3g", what, sqrt(e2 / (double)n) / rms,
-             rms_bound, worst / rms);
+    fail_msg("%s: relative error rms %.3g (bound %.3g), worst %.3g", what,
+             sqrt(e2 / (double)n) / rms, rms_bound, worst / rms);
 }
 
 static void same(const rst_conv *g, const char *what, const float *a, const float *b, int64_t n)
@@ -208,7 +208,8 @@ static void drop(world *v)
 
 static void check_fwd(rst_cpu_dev *dev, const world *v, double bound)
 {
-    const rst_map acts[] = { RST_MAP_NONE, RST_MAP_RELU, RST_MAP_LEAKY, RST_MAP_TANH, RST_MAP_SIGMOID };
+    const rst_map acts[] = { RST_MAP_NONE, RST_MAP_RELU, RST_MAP_LEAKY, RST_MAP_TANH,
+                             RST_MAP_SIGMOID };
     const rst_epilogue ep = { draw() % 3 ? v->bias : NULL, acts[draw() % 5], 0.2 };
     const bool plain = draw() % 3 == 0;
     double *want = malloc((size_t)v->s.y * sizeof *want);
@@ -222,7 +223,8 @@ static void check_fwd(rst_cpu_dev *dev, const world *v, double bound)
         dev->base.threads = threads;
         if (threads != 2)
             assert_int_equal(rst__cpu_conv_pack(&dev->base, &v->g, false, v->w, &pk), 0);
-        assert_int_equal(rst__cpu_conv_fwd(&dev->base, &v->g, v->x, v->w, pk, plain ? NULL : &ep, v->y), 0);
+        assert_int_equal(
+            rst__cpu_conv_fwd(&dev->base, &v->g, v->x, v->w, pk, plain ? NULL : &ep, v->y), 0);
         rst__cpu_packed_free(&dev->base, pk);
         if (first)
             same(&v->g, "forward", v->y, first, v->s.y);
@@ -288,7 +290,8 @@ static void check_geometry(rst_conv g)
     const bool wino = g.kh == 3 && g.kw == 3 && g.sh == 1 && g.sw == 1;
     world v = make(&g);
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++)
-        for (int mode = RST_CONV_DIRECT; mode <= (wino ? RST_CONV_WINOGRAD : RST_CONV_DIRECT); mode++) {
+        for (int mode = RST_CONV_DIRECT; mode <= (wino ? RST_CONV_WINOGRAD : RST_CONV_DIRECT);
+             mode++) {
             rst_cpu_dev dev;
             if (!open_isa(&dev, isas[i], 1))
                 continue;
@@ -306,7 +309,10 @@ static void check_geometry(rst_conv g)
     drop(&v);
 }
 
-#define PADS(p) { p, p, p, p }
+#define PADS(p)                                                                                    \
+    {                                                                                              \
+        p, p, p, p                                                                                 \
+    }
 
 static void listed_shapes(void **state)
 {
@@ -360,7 +366,8 @@ static void random_shapes(void **state)
         g.sw = draw() % 4 ? g.sh : pick(5, strides);
         g.mode = (rst_pad_mode)(draw() % 3);
         const int most = g.kh / 2 + 1;
-        g.pad = (rst_pads){ (int)(draw() % most), (int)(draw() % most), (int)(draw() % most), (int)(draw() % most) };
+        g.pad = (rst_pads){ (int)(draw() % most), (int)(draw() % most), (int)(draw() % most),
+                            (int)(draw() % most) };
         if (g.mode == RST_PAD_REFLECT &&
             (g.pad.t >= g.x.h || g.pad.b >= g.x.h || g.pad.l >= g.x.w || g.pad.r >= g.x.w))
             continue;
@@ -380,19 +387,29 @@ static void random_shapes(void **state)
 static void crop_of(const float *x, rst_dims s, int64_t y0, int64_t x0, rst_dims d, float *dst)
 {
     for (int64_t y = 0; y < d.h; y++)
-        memcpy(dst + y * d.w * s.c, x + ((y + y0) * s.w + x0) * s.c, (size_t)(d.w * s.c) * sizeof *x);
+        memcpy(dst + y * d.w * s.c, x + ((y + y0) * s.w + x0) * s.c,
+               (size_t)(d.w * s.c) * sizeof *x);
 }
 
-/* Convolves an image and a crop of it, shifted by shift*4 px; interior pixels must agree to the bit. */
-static void check_crop(const char *isa, rst_conv_mode mode, int k, int stride, int64_t ci, int64_t co)
+/* Convolves an image and a crop of it, shifted by shift*4 px; interior pixels must agree to the
+ * bit. */
+static void check_crop(const char *isa, rst_conv_mode mode, int k, int stride, int64_t ci,
+                       int64_t co)
 {
     rst_cpu_dev dev;
     if (!open_isa(&dev, isa, 2))
         return;
     dev.base.conv = mode;
     const int p = k / 2, halo = 8;
-    rst_conv a = { .x = { 1, ci, 72, 88 }, .co = co, .kh = k, .kw = k, .sh = stride, .sw = stride,
-                   .pad = PADS(p), .mode = RST_PAD_REFLECT, .groups = 1 };
+    rst_conv a = { .x = { 1, ci, 72, 88 },
+                   .co = co,
+                   .kh = k,
+                   .kw = k,
+                   .sh = stride,
+                   .sw = stride,
+                   .pad = PADS(p),
+                   .mode = RST_PAD_REFLECT,
+                   .groups = 1 };
     rst_conv b = a;
     b.x = (rst_dims){ 1, ci, 40, 52 };
     a.oh = (72 + 2 * p - k) / stride + 1, a.ow = (88 + 2 * p - k) / stride + 1;
@@ -406,8 +423,8 @@ static void check_crop(const char *isa, rst_conv_mode mode, int k, int stride, i
     assert_int_equal(rst__cpu_conv_fwd(&dev.base, &b, xb, w, NULL, NULL, yb), 0);
     for (int64_t y = halo; y < b.oh - halo; y++)
         for (int64_t i = halo; i < b.ow - halo; i++)
-            assert_memory_equal(ya + ((y + y0 / stride) * a.ow + i + x0 / stride) * co, yb + (y * b.ow + i) * co,
-                                (size_t)co * sizeof *ya);
+            assert_memory_equal(ya + ((y + y0 / stride) * a.ow + i + x0 / stride) * co,
+                                yb + (y * b.ow + i) * co, (size_t)co * sizeof *ya);
     free(x), free(w), free(xb), free(ya), free(yb);
     rst__cpu_scratch_free(&dev);
 }
@@ -429,8 +446,17 @@ static void crops_agree(void **state)
 static void winograd_accuracy(void **state)
 {
     (void)state;
-    rst_conv g = { .x = { 1, 128, 24, 24 }, .co = 64, .oh = 24, .ow = 24, .kh = 3, .kw = 3, .sh = 1, .sw = 1,
-                   .pad = PADS(1), .mode = RST_PAD_ZERO, .groups = 1 };
+    rst_conv g = { .x = { 1, 128, 24, 24 },
+                   .co = 64,
+                   .oh = 24,
+                   .ow = 24,
+                   .kh = 3,
+                   .kw = 3,
+                   .sh = 1,
+                   .sw = 1,
+                   .pad = PADS(1),
+                   .mode = RST_PAD_ZERO,
+                   .groups = 1 };
     world v = make(&g);
     for (int64_t i = 0; i < v.s.x; i++)
         v.x[i] = v.x[i] > 0 ? v.x[i] : 0; /* a mean, as after ReLU: the bad case */
@@ -452,13 +478,59 @@ static void winograd_accuracy(void **state)
     drop(&v);
 }
 
+/* Results too large for the caches are written past them. */
+static void large_results(void **state)
+{
+    (void)state;
+    rst_conv g = { .x = { 1, 16, 887, 890 },
+                   .co = 16,
+                   .oh = 887,
+                   .ow = 890,
+                   .kh = 3,
+                   .kw = 3,
+                   .sh = 1,
+                   .sw = 1,
+                   .pad = PADS(1),
+                   .mode = RST_PAD_EDGE,
+                   .groups = 1 };
+    const sizes s = count(&g);
+    float *x = noise(s.x), *w = noise(s.w), *bias = noise(g.co),
+          *y = rst__malloc_aligned((size_t)s.y * sizeof *y);
+    float *z = rst__malloc_aligned((size_t)s.y * sizeof *z);
+    assert_true(y && z);
+    const rst_epilogue ep = { bias, RST_MAP_RELU, 0 };
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+        rst_cpu_dev dev;
+        if (!open_isa(&dev, isas[i], 2))
+            continue;
+        dev.base.conv = RST_CONV_DIRECT;
+        assert_int_equal(rst__cpu_conv_fwd(&dev.base, &g, x, w, NULL, &ep, y), 0);
+        dev.base.conv = RST_CONV_WINOGRAD;
+        assert_int_equal(rst__cpu_conv_fwd(&dev.base, &g, x, w, NULL, &ep, z), 0);
+        for (int64_t j = 0; j < s.y; j++)
+            if (fabsf(y[j] - z[j]) > 2e-4f)
+                fail_msg("element %d: %g direct, %g Winograd", (int)j, (double)y[j], (double)z[j]);
+        rst__cpu_scratch_free(&dev);
+    }
+    free(x), free(w), free(bias);
+    rst__free(y), rst__free(z);
+}
+
 static void modes_choose(void **state)
 {
     (void)state;
     rst_cpu_dev dev;
     assert_true(open_isa(&dev, "base", 1));
-    rst_conv g = { .x = { 1, 16, 6, 6 }, .co = 16, .oh = 6, .ow = 6, .kh = 3, .kw = 3, .sh = 1, .sw = 1,
-                   .pad = PADS(1), .groups = 1 };
+    rst_conv g = { .x = { 1, 16, 6, 6 },
+                   .co = 16,
+                   .oh = 6,
+                   .ow = 6,
+                   .kh = 3,
+                   .kw = 3,
+                   .sh = 1,
+                   .sw = 1,
+                   .pad = PADS(1),
+                   .groups = 1 };
     float *x = noise(count(&g).x), *w = noise(count(&g).w), *y = noise(count(&g).y);
     assert_int_equal(rst__cpu_conv_fwd(&dev.base, &g, x, w, NULL, NULL, y), 0);
     assert_int_equal(dev.base.convs_winograd, 1);
@@ -480,19 +552,24 @@ static void check_gemm(rst_cpu_dev *dev, int64_t batch, int64_t m, int64_t n, in
     float *a = noise(batch * m * k), *b = noise(batch * n * k), *c0 = noise(batch * m * n);
     for (int form = 0; form < 12; form++) {
         const bool ta = form & 1, tb = form & 2;
-        const double alpha = form / 4 == 1 ? -0.5 : 1, beta = form / 4 == 0 ? 0 : form / 4 == 1 ? 0.25 : 1;
+        const double alpha = form / 4 == 1 ? -0.5 : 1, beta = form / 4 == 0   ? 0
+                                                              : form / 4 == 1 ? 0.25
+                                                                              : 1;
         float *c = copy_of(c0, batch * m * n), *d = copy_of(c0, batch * m * n);
         dev->base.threads = 1;
-        assert_int_equal(rst__cpu_gemm(&dev->base, ta, tb, batch, m, n, k, alpha, a, b, beta, c), 0);
+        assert_int_equal(rst__cpu_gemm(&dev->base, ta, tb, batch, m, n, k, alpha, a, b, beta, c),
+                         0);
         dev->base.threads = 3;
-        assert_int_equal(rst__cpu_gemm(&dev->base, ta, tb, batch, m, n, k, alpha, a, b, beta, d), 0);
+        assert_int_equal(rst__cpu_gemm(&dev->base, ta, tb, batch, m, n, k, alpha, a, b, beta, d),
+                         0);
         assert_memory_equal(c, d, (size_t)(batch * m * n) * sizeof *c);
         for (int64_t i = 0; i < batch * m * n; i++) {
             const int64_t q = i / (m * n), r = i / n % m, j = i % n;
             const float *aq = a + q * m * k, *bq = b + q * n * k;
             double sum = 0, size = 1;
             for (int64_t l = 0; l < k; l++) {
-                const double t = (double)aq[ta ? l * m + r : r * k + l] * bq[tb ? j * k + l : l * n + j];
+                const double t =
+                    (double)aq[ta ? l * m + r : r * k + l] * bq[tb ? j * k + l : l * n + j];
                 sum += t;
                 size += fabs(t);
             }
@@ -528,8 +605,17 @@ static void memory_runs_out(void **state)
     (void)state;
     rst_cpu_dev dev;
     assert_true(open_isa(&dev, "base", 2));
-    rst_conv g = { .x = { 1, 16, 6, 6 }, .co = 16, .oh = 6, .ow = 6, .kh = 3, .kw = 3, .sh = 1, .sw = 1,
-                   .pad = PADS(1), .mode = RST_PAD_EDGE, .groups = 1 };
+    rst_conv g = { .x = { 1, 16, 6, 6 },
+                   .co = 16,
+                   .oh = 6,
+                   .ow = 6,
+                   .kh = 3,
+                   .kw = 3,
+                   .sh = 1,
+                   .sw = 1,
+                   .pad = PADS(1),
+                   .mode = RST_PAD_EDGE,
+                   .groups = 1 };
     float *x = noise(count(&g).x), *w = noise(count(&g).w), *y = noise(count(&g).y);
     for (int mode = RST_CONV_AUTO; mode <= RST_CONV_DIRECT; mode++)
         for (int op = 0; op < 5; op++) {
@@ -543,8 +629,9 @@ static void memory_runs_out(void **state)
                 rc = op == 0   ? rst__cpu_conv_fwd(&dev.base, &g, x, w, NULL, NULL, y)
                      : op == 1 ? rst__cpu_conv_data(&dev.base, &g, w, NULL, y, x, false)
                      : op == 2 ? rst__cpu_conv_weights(&dev.base, &g, x, y, w, false)
-                     : op == 3 ? rst__cpu_conv_pack(&dev.base, &g, false, w, &pk)
-                               : rst__cpu_gemm(&dev.base, false, true, 1, 16, 16, 16, 1, x, w, 0, y);
+                     : op == 3
+                         ? rst__cpu_conv_pack(&dev.base, &g, false, w, &pk)
+                         : rst__cpu_gemm(&dev.base, false, true, 1, 16, 16, 16, 1, x, w, 0, y);
                 rst__alloc_fail_after(-1);
                 if (rc < 0) {
                     assert_int_equal(rc, RST_ENOMEM);
@@ -576,9 +663,11 @@ static void unknown_isa(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(listed_shapes),   cmocka_unit_test(random_shapes), cmocka_unit_test(crops_agree),
-        cmocka_unit_test(winograd_accuracy), cmocka_unit_test(modes_choose), cmocka_unit_test(gemms),
-        cmocka_unit_test(memory_runs_out), cmocka_unit_test(unknown_isa),
+        cmocka_unit_test(listed_shapes), cmocka_unit_test(random_shapes),
+        cmocka_unit_test(crops_agree),   cmocka_unit_test(winograd_accuracy),
+        cmocka_unit_test(modes_choose),  cmocka_unit_test(large_results),
+        cmocka_unit_test(gemms),         cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(unknown_isa),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

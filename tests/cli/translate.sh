@@ -84,13 +84,13 @@ rm in/grey.jpg in/torn.png
 expect 0 . convert --init resnet_4blocks --ngf 4 --init-gain 1 --seed 2 r.safetensors
 expect 0 '40 x 29 pixels padded to 40 x 32 and cropped back' translate -m r.safetensors in/b.png -o padded.png
 [ "$(info padded.png width) $(info padded.png height)" = '40 29' ] || problem 'size of padded.png'
-expect 0 . convert --init rrdbnet_x2 --nf 4 --nb 1 --gc 4 x2.safetensors
-expect 0 . translate -m x2.safetensors in/b.png -o large.png
-[ "$(info large.png width) $(info large.png height)" = '80 58' ] || problem 'size of large.png'
+expect 0 . convert --init rrdbnet_x4 --nf 4 --nb 1 --gc 4 --init-gain 1 x4.safetensors
+expect 0 . translate -m x4.safetensors in/a.one.jpg -o large.png
+[ "$(info large.png width) $(info large.png height)" = '160 116' ] || problem 'size of large.png'
 
 # The pixels depend on the picture, the model and the options, not on threads, order or company.
 for n in 2 3; do
-    for m in r x2; do
+    for m in r x4; do
         expect 0 . translate -m $m.safetensors --num-threads 1 in/b.png -o threads.png --overwrite
         expect 0 . translate -m $m.safetensors --num-threads $n in/b.png -o threads$n.png --overwrite
         same threads.png threads$n.png
@@ -135,12 +135,13 @@ expect 4 'failed: .*b.png: the network gave NaN' translate -m nan.safetensors in
 absent nan.png nans/b.png
 
 # Outputs that do not fit.
+expect 0 . translate -m x4.safetensors large.png -o larger.png
 (
-    ulimit -f 1
-    expect 1 'limited.png' translate -m r.safetensors large.png -o limited.png
-    expect 1 'limited/large.png' translate -m r.safetensors large.png in/b.png -o limited
+    ulimit -f 8
+    expect 1 'limited.png' translate -m m.safetensors larger.png -o limited.png
+    expect 1 'limited/larger.png' translate -m m.safetensors larger.png in/b.png -o limited
     exit "$failures"
 ) || failures=$((failures + $?))
-absent limited.png limited/large.png limited/b.png
+absent limited.png limited/larger.png limited/b.png
 no_halves .
 finish

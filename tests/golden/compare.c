@@ -100,16 +100,17 @@ bool gold_compare_one(gold_case *g, const char *name, json_t *how, const double 
     double ratio = verdict_of(role, how, &e, got, count);
     note_worst(g, name, ratio);
     if (g->run->verbose)
-        printf("    %-48s %9.3g of its tolerance  max %.3g  rel_l2 %.3g  differing %lld\n", name,
-               ratio, e.max_abs, e.rel_l2, (long long)e.differing);
+        printf("    %s%-48s %9.3g of its tolerance  max %.3g  rel_l2 %.3g  differing %lld\n",
+               g->again ? g->again : "", name, ratio, e.max_abs, e.rel_l2, (long long)e.differing);
     if (ratio <= 1)
         return true;
     /* A lone gradient that is nearly right may owe its error to a flipped kink. */
     bool near = strcmp(role, "grad") == 0 && e.rel_l2 < 1e-2 &&
                 !json_is_true(json_object_get(how, "noise_only"));
     g->verdict->near_kink = near && (!g->failed || g->verdict->near_kink);
-    return gold_fail(g, "%s is off: max %.3g, rel_l2 %.3g, %lld of %lld differ", name, e.max_abs,
-                     e.rel_l2, (long long)e.differing, (long long)count);
+    return gold_fail(g, "%s%s is off: max %.3g, rel_l2 %.3g, %lld of %lld differ",
+                     g->again ? g->again : "", name, e.max_abs, e.rel_l2, (long long)e.differing,
+                     (long long)count);
 }
 
 static const gold_result *find_result(const gold_case *g, const char *name)

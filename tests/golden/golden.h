@@ -62,6 +62,9 @@ typedef struct gold_case {
     gold_result *result;
     gold_verdict *verdict;
     bool failed;
+    rst_module *net; /* owned: a network whose pass from net_in to net_out can be recorded */
+    const char *net_in, *net_out;
+    const char *again; /* what messages begin with when an output is compared once more */
 } gold_case;
 
 /** A row of the table of operations. */
@@ -140,6 +143,13 @@ bool gold_load(gold_case *g, rst_module *m);
 rst_module *gold_net(gold_case *g, const rst_arch *a);
 /** Notes whether m has a layer that Winograd must take. */
 void gold_note_convs(gold_case *g, const rst_module *m);
+
+/* planned.c ------------------------------------------------------------------------------------ */
+
+/** Hands over a network that maps input.IN to output.OUT; gold_planned runs it again later. */
+void gold_give_net(gold_case *g, rst_module *m, const char *in, const char *out);
+/** Outside of scopes: records that pass and compares what its replay gives. */
+bool gold_planned(gold_case *g);
 
 /* modules.c ------------------------------------------------------------------------------------ */
 

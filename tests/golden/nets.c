@@ -154,10 +154,9 @@ static bool generator(gold_case *g)
         return false;
     gold_note_convs(g, m);
     rst_tensor *x = gold_input(g, "x");
-    bool ok = gold_out(g, "y", rst_module_forward(m, x)) && taps(g, m, x) && gold_backward(g, m) &&
-              gold_after(g, m);
-    rst_module_free(m);
-    return ok;
+    gold_give_net(g, m, "x", "y");
+    return gold_out(g, "y", rst_module_forward(m, x)) && taps(g, m, x) && gold_backward(g, m) &&
+           gold_after(g, m);
 }
 
 /* Discriminators ------------------------------------------------------------------------------- */
@@ -189,10 +188,9 @@ static bool discriminator(gold_case *g)
     if (!m)
         return false;
     gold_note_convs(g, m);
-    bool ok = gold_out(g, "y", rst_module_forward(m, gold_input(g, "x"))) && gold_backward(g, m) &&
-              gold_after(g, m);
-    rst_module_free(m);
-    return ok;
+    gold_give_net(g, m, "x", "y");
+    return gold_out(g, "y", rst_module_forward(m, gold_input(g, "x"))) && gold_backward(g, m) &&
+           gold_after(g, m);
 }
 
 /* The patch sampler ---------------------------------------------------------------------------- */

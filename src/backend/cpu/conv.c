@@ -12,8 +12,8 @@ struct rst_packed {
     float *p;
 };
 
-/* Depends on the layer and the mode alone, never on the image's size: a tile of a slide must be computed
- * like the whole. */
+/* Depends on the layer and the mode alone, never on the image's size: a tile of a slide must be
+ * computed like the whole. */
 static bool use_winograd(const rst_cpu_dev *dev, const rst_conv *g)
 {
     const int64_t least = g->x.c < g->co ? g->x.c : g->co;
@@ -35,8 +35,8 @@ static size_t packed_bytes(const rst_cpu_dev *dev, const rst_conv *g, bool data,
     return winograd ? rst__wino_packed_bytes(dev, g, data) : rst__direct_packed_bytes(dev, g, data);
 }
 
-static void pack(const rst_cpu_dev *dev, const rst_conv *g, bool data, bool winograd, const float *w,
-                 float *p)
+static void pack(const rst_cpu_dev *dev, const rst_conv *g, bool data, bool winograd,
+                 const float *w, float *p)
 {
     winograd ? rst__wino_pack(dev, g, data, w, p) : rst__direct_pack(dev, g, data, w, p);
 }
@@ -70,9 +70,10 @@ int rst__cpu_packed_free(rst_dev *dev, rst_packed *pk)
     return 0;
 }
 
-/* The packed weights of one call: pk's if they fit the algorithm, else packed now; NULL: no memory. */
-static const float *weights(rst_cpu_dev *dev, const rst_conv *g, bool data, bool winograd, const float *w,
-                            const rst_packed *pk)
+/* The packed weights of one call: pk's if they fit the algorithm, else packed now; NULL: no memory.
+ */
+static const float *weights(rst_cpu_dev *dev, const rst_conv *g, bool data, bool winograd,
+                            const float *w, const rst_packed *pk)
 {
     if (pk && pk->winograd == winograd && pk->data == data)
         return pk->p;
@@ -133,5 +134,6 @@ int rst__cpu_conv_weights(rst_dev *base, const rst_conv *g, const void *x, const
     if (g->groups > 1)
         return rst__ref_f32.conv_weights(base, g, x, dy, dw, add);
     rst_cpu_dev *dev = rst__cpu(base);
-    return count(dev, g) ? rst__wino_dw(dev, g, x, dy, dw, add) : rst__direct_dw(dev, g, x, dy, dw, add);
+    return count(dev, g) ? rst__wino_dw(dev, g, x, dy, dw, add)
+                         : rst__direct_dw(dev, g, x, dy, dw, add);
 }

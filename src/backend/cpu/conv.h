@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Convolutions and matrix products of the CPU backend; what they do stands in backend/kernels.def. */
+/* Convolutions and matrix products of the CPU backend; what they do stands in backend/kernels.def.
+ */
 #ifndef RST_CPU_CONV_H
 #define RST_CPU_CONV_H
 

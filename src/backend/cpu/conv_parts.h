@@ -22,14 +22,15 @@ static inline int64_t rst__pad_index(rst_pad_mode mode, int64_t i, int64_t n)
 typedef struct rst__frame {
     float *y;
     int64_t n, h, w, c;
-    rst_pads pad;    /* width of the border */
-    float *ring;     /* the border: ring_size floats an image; NULL: there is none */
+    rst_pads pad; /* width of the border */
+    float *ring;  /* the border: ring_size floats an image; NULL: there is none */
     int64_t ring_size;
 } rst__frame;
 
 /** Pixel (py,px) in coordinates whose origin is the border's corner; NULL outside. */
 float *rst__frame_at(const rst__frame *f, int64_t n, int64_t py, int64_t px);
-/** The frame of dx for geometry g; the ring, zeroed, lies in RST_SLOT_BORDER unless mode is zero. */
+/** The frame of dx for geometry g; the ring, zeroed, lies in RST_SLOT_BORDER unless mode is zero.
+ */
 int rst__frame_open(rst_cpu_dev *dev, const rst_conv *g, float *dx, rst__frame *f);
 /** Adds the border's pixels to those they were copied from. */
 void rst__frame_fold(const rst_cpu_dev *dev, const rst__frame *f, rst_pad_mode mode);
@@ -78,7 +79,8 @@ int rst__wino_dw(rst_cpu_dev *dev, const rst_conv *g, const float *x, const floa
 /* --- direct --- */
 
 size_t rst__direct_packed_bytes(const rst_cpu_dev *dev, const rst_conv *g, bool data);
-void rst__direct_pack(const rst_cpu_dev *dev, const rst_conv *g, bool data, const float *w, float *p);
+void rst__direct_pack(const rst_cpu_dev *dev, const rst_conv *g, bool data, const float *w,
+                      float *p);
 int rst__direct_fwd(rst_cpu_dev *dev, const rst_conv *g, const float *x, const float *panels,
                     const rst__epi *epi, float *y);
 int rst__direct_data(rst_cpu_dev *dev, const rst_conv *g, const float *panels, const float *dy,

@@ -32,8 +32,8 @@ static inline rst_cpu_dev *rst__cpu(rst_dev *dev)
     return (rst_cpu_dev *)dev;
 }
 
-/** At least `bytes` aligned to 64, not zeroed; grows on demand and is reused. NULL, with dev->err set,
- * when there is no memory. Not to be called inside a parallel region. */
+/** At least `bytes` aligned to 64, not zeroed; grows on demand and is reused. NULL, with dev->err
+ * set, when there is no memory. Not to be called inside a parallel region. */
 void *rst__cpu_scratch(rst_cpu_dev *dev, int slot, size_t bytes);
 /** Gives all scratch back; for close. */
 void rst__cpu_scratch_free(rst_cpu_dev *dev);

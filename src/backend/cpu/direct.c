@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Direct convolution, forward and data gradient, on the panel kernel: an output row is a product of the
- * input row (pixels `stride` apart, taps and channels of a kernel row contiguous) with packed weights;
- * nothing is unrolled. The data gradient of stride s is s*s stride-1 convolutions of dy, one for each
- * phase of dx, with every s-th tap, turned round. Tiles that touch the border read a padded copy.
+ * Direct convolution, forward and data gradient, on the panel kernel: an output row is a product of
+ * the input row (pixels `stride` apart, taps and channels of a kernel row contiguous) with packed
+ * weights; nothing is unrolled. The data gradient of stride s is s*s stride-1 convolutions of dy,
+ * one for each phase of dx, with every s-th tap, turned round. Tiles that touch the border read a
+ * padded copy.
  */
 #include "backend/cpu/conv_parts.h"
 
@@ -23,9 +24,9 @@ typedef struct phase {
     const rst__epi *epi;
     axis ty, tx;
     int sh, sw;
-    int64_t oh, ow;                   /* outputs */
-    int64_t oy0, ox0, ystep, xstep;   /* output (i,j) is the frame's pixel (oy0 + i*ystep, ...) */
-    int64_t rows, cols, groups;       /* of a tile; panels are dealt in so many groups */
+    int64_t oh, ow;                 /* outputs */
+    int64_t oy0, ox0, ystep, xstep; /* output (i,j) is the frame's pixel (oy0 + i*ystep, ...) */
+    int64_t rows, cols, groups;     /* of a tile; panels are dealt in so many groups */
     bool add, narrow;
 } phase;
 
@@ -61,7 +62,9 @@ static int64_t packed_floats(const phase *p)
 /* The phases of a convolution are made by the same code for packing and for running. */
 static void plan_fwd(const rst__isa *isa, const rst_conv *g, phase *p)
 {
-    *p = (phase){ .isa = isa, .ty = { g->kh, 0, 1 }, .tx = { g->kw, 0, 1 }, .sh = g->sh, .sw = g->sw };
+    *p = (phase){
+        .isa = isa, .ty = { g->kh, 0, 1 }, .tx = { g->kw, 0, 1 }, .sh = g->sh, .sw = g->sw
+    };
     p->s = (rst__source){ NULL, g->x.n, g->x.h, g->x.w, g->x.c, g->pad.t, g->pad.l, g->mode };
     p->oh = g->oh;
     p->ow = g->ow;
@@ -89,7 +92,9 @@ static void plan_data(const rst__isa *isa, const rst_conv *g, bool ring, int i, 
     const int ry = i / g->sw, rx = i % g->sw;
     const rst_pads d = g->pad;
     int64_t i0, j0;
-    *p = (phase){ .isa = isa, .ty = phase_taps(g->kh, g->sh, ry), .tx = phase_taps(g->kw, g->sw, rx) };
+    *p = (phase){ .isa = isa,
+                  .ty = phase_taps(g->kh, g->sh, ry),
+                  .tx = phase_taps(g->kw, g->sw, rx) };
     p->sh = p->sw = 1;
     p->oh = phase_range(ring ? 0 : d.t, g->x.h + d.t + (ring ? d.b : 0), g->sh, ry, &i0);
     p->ow = phase_range(ring ? 0 : d.l, g->x.w + d.l + (ring ? d.r : 0), g->sw, rx, &j0);
@@ -97,8 +102,9 @@ static void plan_data(const rst__isa *isa, const rst_conv *g, bool ring, int i, 
     p->ox0 = g->sw * j0 + rx - (ring ? 0 : d.l);
     p->ystep = g->sh;
     p->xstep = g->sw;
-    p->s = (rst__source){ NULL, g->x.n, g->oh, g->ow, g->co, p->ty.count - 1 - i0,
-                          p->tx.count - 1 - j0, RST_PAD_ZERO };
+    p->s = (rst__source){
+        NULL, g->x.n, g->oh, g->ow, g->co, p->ty.count - 1 - i0, p->tx.count - 1 - j0, RST_PAD_ZERO
+    };
     p->narrow = is_narrow(isa, p->ty.count, p->tx.count, 1, g->co, g->x.c);
     if (!p->ty.count || !p->tx.count)
         p->ty.count = p->tx.count = 0;
@@ -124,7 +130,8 @@ size_t rst__direct_packed_bytes(const rst_cpu_dev *dev, const rst_conv *g, bool 
 }
 
 /* Panel q of a narrow phase: column tap*k + channel. */
-static void pack_narrow(const phase *p, const rst_conv *g, bool data, const float *w, int64_t q, float *dst)
+static void pack_narrow(const phase *p, const rst_conv *g, bool data, const float *w, int64_t q,
+                        float *dst)
 {
     const int64_t c = p->s.c, k = p->out->c, nr = p->isa->nr, ci = g->x.c;
     for (int y = 0; y < p->ty.count; y++)
@@ -137,7 +144,8 @@ static void pack_narrow(const phase *p, const rst_conv *g, bool data, const floa
             }
 }
 
-static void pack_panel(const phase *p, const rst_conv *g, bool data, const float *w, int64_t q, float *dst)
+static void pack_panel(const phase *p, const rst_conv *g, bool data, const float *w, int64_t q,
+                       float *dst)
 {
     if (p->narrow) {
         pack_narrow(p, g, data, w, q, dst);
@@ -153,7 +161,8 @@ static void pack_panel(const phase *p, const rst_conv *g, bool data, const float
         }
 }
 
-void rst__direct_pack(const rst_cpu_dev *dev, const rst_conv *g, bool data, const float *w, float *dst)
+void rst__direct_pack(const rst_cpu_dev *dev, const rst_conv *g, bool data, const float *w,
+                      float *dst)
 {
     const rst__frame f = bare_frame(g, data);
     for (int i = 0; i < (data ? g->sh * g->sw : 1); i++) {
@@ -246,10 +255,17 @@ static void multiply_wide(const phase *p, const tile *t, int64_t q, const part *
     e.bias = e.bias ? e.bias + q * isa->nr : NULL;
     rst__panel a = {
         .b = p->panels + q * panel_floats(p) + (r->o * run_length(p) + r->k) * isa->nr,
-        .outer = r->outer, .inner = r->inner, .ao = t->in.pitch, .ra = p->sw * p->s.c, .ka = 1,
-        .bo = run_length(p) * isa->nr, .kb = isa->nr, .ldc = p->xstep * p->out->c,
+        .outer = r->outer,
+        .inner = r->inner,
+        .ao = t->in.pitch,
+        .ra = p->sw * p->s.c,
+        .ka = 1,
+        .bo = run_length(p) * isa->nr,
+        .kb = isa->nr,
+        .ldc = p->xstep * p->out->c,
         .width = rst__panel_width(isa, p->out->c, q),
-        .add = p->add || !r->first, .epi = p->epi && r->last ? &e : NULL,
+        .add = p->add || !r->first,
+        .epi = p->epi && r->last ? &e : NULL,
     };
     for (int64_t i = t->y0; i < t->y1; i++)
         for (int64_t j = t->x0, end; j < t->x1; j = end) {
@@ -271,9 +287,17 @@ static void multiply_narrow(const phase *p, const tile *t, int64_t i, int64_t q,
         .a = t->in.a + ((i - t->y0) * p->sh + r->o) * t->in.pitch + r->k,
         .b = p->panels + q * panel_floats(p) + (r->o * run_length(p) + r->k) * isa->nr,
         .c = t->sums + q * isa->nr,
-        .m = t->x1 - t->x0 + p->tx.count - 1, .outer = r->outer, .inner = r->inner,
-        .ao = t->in.pitch, .ra = p->s.c, .ka = 1, .bo = run_length(p) * isa->nr, .kb = isa->nr,
-        .ldc = ld, .width = width > isa->vl ? isa->nr : isa->vl, .add = !r->first,
+        .m = t->x1 - t->x0 + p->tx.count - 1,
+        .outer = r->outer,
+        .inner = r->inner,
+        .ao = t->in.pitch,
+        .ra = p->s.c,
+        .ka = 1,
+        .bo = run_length(p) * isa->nr,
+        .kb = isa->nr,
+        .ldc = ld,
+        .width = width > isa->vl ? isa->nr : isa->vl,
+        .add = !r->first,
     });
 }
 
@@ -282,8 +306,8 @@ static void add_taps(const phase *p, const tile *t, int64_t i)
     const int64_t ld = rst__panels(p->isa, columns(p)) * p->isa->nr;
     for (int64_t j = t->x0, end; j < t->x1; j = end) {
         end = piece_end(p, j, t->x1);
-        p->isa->shift_add(t->sums + (j - t->x0) * ld, ld, p->tx.count, (int)p->out->c, end - j, p->add,
-                          p->epi, output_at(p, t, i, j), p->xstep * p->out->c);
+        p->isa->shift_add(t->sums + (j - t->x0) * ld, ld, p->tx.count, (int)p->out->c, end - j,
+                          p->add, p->epi, output_at(p, t, i, j), p->xstep * p->out->c);
     }
 }
 
@@ -301,7 +325,9 @@ static part part_at(const phase *p, int64_t i)
     int64_t rows, pieces;
     const int64_t count = count_parts(p, &rows, &pieces), run = run_length(p), s = i % pieces;
     const int64_t o = i / pieces * rows, left = p->ty.count - o, k = run * s / pieces;
-    return (part){ o, left < rows ? left : rows, k, run * (s + 1) / pieces - k, i == 0, i == count - 1 };
+    return (part){ o,      left < rows ? left : rows,
+                   k,      run * (s + 1) / pieces - k,
+                   i == 0, i == count - 1 };
 }
 
 static void reduce_wide(const phase *p, const tile *t, int64_t q0, int64_t q1)
@@ -317,7 +343,8 @@ static void reduce_wide(const phase *p, const tile *t, int64_t q0, int64_t q1)
 static void reduce_narrow(const phase *p, const tile *t)
 {
     int64_t rows, pieces;
-    const int64_t parts = count_parts(p, &rows, &pieces), units = rst__panels(p->isa, columns(p)) * parts;
+    const int64_t parts = count_parts(p, &rows, &pieces),
+                  units = rst__panels(p->isa, columns(p)) * parts;
     for (int64_t y = t->y0; y < t->y1; y++) {
         for (int64_t u = 0; u < units; u++) {
             const part r = part_at(p, u % parts);
@@ -337,9 +364,9 @@ static int64_t window_cols(const phase *p)
     return (p->cols - 1) * p->sw + (p->tx.count ? p->tx.count : 1);
 }
 
-/* Tiles of about 200 pixels, so that a panel of weights is used often, whose input fits half of a common
- * second cache; larger ones where the kernel is wide and the arithmetic little, lest the overlap of
- * windows costs more than the products. */
+/* Tiles of about 200 pixels, so that a panel of weights is used often, whose input fits half of a
+ * common second cache; larger ones where the kernel is wide and the arithmetic little, lest the
+ * overlap of windows costs more than the products. */
 static void choose_tiles(phase *p, int threads)
 {
     const int64_t limit = (p->narrow ? 92 : 80) * 1024;
@@ -355,7 +382,8 @@ static void choose_tiles(phase *p, int threads)
             p->rows = (p->rows + 1) / 2;
         else
             p->cols = (p->cols + 1) / 2;
-    const int64_t tiles = p->s.n * ((p->oh + p->rows - 1) / p->rows) * ((p->ow + p->cols - 1) / p->cols);
+    const int64_t tiles =
+        p->s.n * ((p->oh + p->rows - 1) / p->rows) * ((p->ow + p->cols - 1) / p->cols);
     const int64_t panels = rst__panels(p->isa, columns(p)), want = 4 * threads;
     p->groups = p->narrow || threads == 1 || tiles >= want ? 1 : (want + tiles - 1) / tiles;
     p->groups = p->groups < panels ? p->groups : panels;
@@ -393,7 +421,8 @@ static int64_t max64(int64_t a, int64_t b)
 
 static double work(const phase *p)
 {
-    return (double)(p->s.n * p->oh * p->ow) * (double)(p->ty.count * p->tx.count * p->s.c * p->out->c);
+    return (double)(p->s.n * p->oh * p->ow) *
+           (double)(p->ty.count * p->tx.count * p->s.c * p->out->c);
 }
 
 /* A phase with its pointers filled in and its tiles chosen. */
@@ -466,11 +495,13 @@ int rst__direct_fwd(rst_cpu_dev *dev, const rst_conv *g, const float *x, const f
         out.n = out.h = 1;
         out.w = flat.ow;
     }
-    return run_plan(dev, &(plan){ .g = &flat, .src = x, .panels = panels, .out = &out, .epi = epi });
+    return run_plan(dev,
+                    &(plan){ .g = &flat, .src = x, .panels = panels, .out = &out, .epi = epi });
 }
 
 int rst__direct_data(rst_cpu_dev *dev, const rst_conv *g, const float *panels, const float *dy,
                      const rst__frame *dx, bool add)
 {
-    return run_plan(dev, &(plan){ .g = g, .data = true, .src = dy, .panels = panels, .out = dx, .add = add });
+    return run_plan(
+        dev, &(plan){ .g = g, .data = true, .src = dy, .panels = panels, .out = dx, .add = add });
 }

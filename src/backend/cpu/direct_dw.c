@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Weight gradient without im2col: for each kernel row, dw [co][kw*ci] sums dy' x over output pixels, taken
- * in runs of PIXELS; a run's columns of x are packed for the first cache and met by all of dy's channels.
- * A run starts from zero and is then added to dw (which keeps rounding small), runs follow in order, and
- * every element of dw belongs to one thread.
+ * Weight gradient without im2col: for each kernel row, dw [co][kw*ci] sums dy' x over output
+ * pixels, taken in runs of PIXELS; a run's columns of x are packed for the first cache and met by
+ * all of dy's channels. A run starts from zero and is then added to dw (which keeps rounding
+ * small), runs follow in order, and every element of dw belongs to one thread.
  */
 #include "backend/cpu/conv_parts.h"
 
@@ -21,8 +21,10 @@ typedef struct job {
     int64_t groups; /* parts of co */
 } job;
 
-/* Columns j.. of output pixels ox.. in row oy of image n, for kernel row ky, one pixel after another. */
-static void pack_border(const job *j, const float *row, int64_t ox, int64_t col, int width, float *dst)
+/* Columns j.. of output pixels ox.. in row oy of image n, for kernel row ky, one pixel after
+ * another. */
+static void pack_border(const job *j, const float *row, int64_t ox, int64_t col, int width,
+                        float *dst)
 {
     const rst_conv *g = j->g;
     for (int i = 0; i < j->isa->nr; i++) {
@@ -35,14 +37,15 @@ static void pack_border(const job *j, const float *row, int64_t ox, int64_t col,
 /* Pixels a <= ox < b of a row read columns col..col+width-1 inside the image. */
 static void inside(const rst_conv *g, int64_t col, int width, int64_t *a, int64_t *b)
 {
-    const int64_t left = g->pad.l - col / g->x.c, right = g->x.w + g->pad.l - (col + width - 1) / g->x.c;
+    const int64_t left = g->pad.l - col / g->x.c,
+                  right = g->x.w + g->pad.l - (col + width - 1) / g->x.c;
     *a = left <= 0 ? 0 : (left + g->sw - 1) / g->sw;
     *b = right <= 0 ? 0 : (right + g->sw - 1) / g->sw;
 }
 
 /* The part [ox,end) of an output row. */
-static void pack_row(const job *j, const float *row, int64_t ox, int64_t end, int64_t col, int width,
-                     float *dst)
+static void pack_row(const job *j, const float *row, int64_t ox, int64_t end, int64_t col,
+                     int width, float *dst)
 {
     const rst_conv *g = j->g;
     const int64_t ci = g->x.c, nr = j->isa->nr;
@@ -54,8 +57,10 @@ static void pack_row(const job *j, const float *row, int64_t ox, int64_t end, in
     b = b < end ? b : end;
     if (ox < b) {
         const float *src = row + (ox * g->sw - g->pad.l) * ci + col;
-        /* Columns beyond width are never looked at: whole vectors are faster where memory goes on. */
-        const bool room = src + (b - ox - 1) * g->sw * ci + nr <= j->x + g->x.n * g->x.h * g->x.w * ci;
+        /* Columns beyond width are never looked at: whole vectors are faster where memory goes on.
+         */
+        const bool room =
+            src + (b - ox - 1) * g->sw * ci + nr <= j->x + g->x.n * g->x.h * g->x.w * ci;
         j->isa->pack(src, b - ox, room ? (int)nr : width, 1, g->sw * ci, 1, dst);
         dst += (b - ox) * nr;
         ox = b;
@@ -80,7 +85,8 @@ static piece piece_at(const job *j, int64_t q, int64_t end, int ky)
                     left < end - q ? left : end - q };
 }
 
-static void pack_run(const job *j, int64_t q0, int64_t q1, int ky, int64_t col, int width, float *dst)
+static void pack_run(const job *j, int64_t q0, int64_t q1, int ky, int64_t col, int width,
+                     float *dst)
 {
     for (int64_t q = q0; q < q1;) {
         const piece p = piece_at(j, q, q1, ky);
@@ -90,8 +96,8 @@ static void pack_run(const job *j, int64_t q0, int64_t q1, int ky, int64_t col, 
     }
 }
 
-/* The columns of dy in a run, mr at a time, one pixel after another: read where they lie, pixels a power of
- * two apart would chase each other out of the first cache. */
+/* The columns of dy in a run, mr at a time, one pixel after another: read where they lie, pixels a
+ * power of two apart would chase each other out of the first cache. */
 static void pack_dy(const job *j, int64_t q0, int64_t q1, float *dst)
 {
     const int64_t co = j->g->co, mr = j->isa->mr;
@@ -118,15 +124,23 @@ static void run_unit(const job *j, int64_t u, int64_t q0, int64_t q1, const floa
     pack_run(j, q0, q1, (int)ky, p * j->isa->nr, width, b);
     for (int64_t i = blocks * group / j->groups; i < blocks * (group + 1) / j->groups; i++)
         j->isa->panel(&(rst__panel){
-            .a = a + i * mr * pixels, .b = b,
+            .a = a + i * mr * pixels,
+            .b = b,
             .c = j->dw + (i * mr * g->kh + ky) * run + p * j->isa->nr,
-            .m = i < blocks - 1 ? mr : g->co - i * mr, .outer = 1, .inner = pixels,
-            .ra = 1, .ka = mr, .kb = j->isa->nr, .ldc = g->kh * run, .width = width,
+            .m = i < blocks - 1 ? mr : g->co - i * mr,
+            .outer = 1,
+            .inner = pixels,
+            .ra = 1,
+            .ka = mr,
+            .kb = j->isa->nr,
+            .ldc = g->kh * run,
+            .width = width,
             .add = j->add || q0 > 0,
         });
 }
 
-/* Few channels of dy: packed columns of x would be met only once, so they are read where they lie. */
+/* Few channels of dy: packed columns of x would be met only once, so they are read where they lie.
+ */
 static void run_unpacked(const job *j, int64_t u, int64_t q0, int64_t q1)
 {
     _Alignas(64) float b[PIXELS * MAX_NR];
@@ -144,9 +158,18 @@ static void run_unpacked(const job *j, int64_t u, int64_t q0, int64_t q1)
         if (!plain)
             pack_row(j, p.row, p.ox, p.ox + step, col, width, b);
         j->isa->panel(&(rst__panel){
-            .a = j->dy + q * g->co, .b = plain ? p.row + (p.ox * g->sw - g->pad.l) * ci + col : b,
-            .c = j->dw + ky * run + col, .m = g->co, .outer = 1, .inner = step, .ra = 1, .ka = g->co,
-            .kb = plain ? g->sw * ci : nr, .ldc = g->kh * run, .width = width, .add = j->add || q > 0,
+            .a = j->dy + q * g->co,
+            .b = plain ? p.row + (p.ox * g->sw - g->pad.l) * ci + col : b,
+            .c = j->dw + ky * run + col,
+            .m = g->co,
+            .outer = 1,
+            .inner = step,
+            .ra = 1,
+            .ka = g->co,
+            .kb = plain ? g->sw * ci : nr,
+            .ldc = g->kh * run,
+            .width = width,
+            .add = j->add || q > 0,
         });
     }
 }
@@ -170,7 +193,8 @@ int rst__direct_dw(rst_cpu_dev *dev, const rst_conv *g, const float *x, const fl
                    bool add)
 {
     job j = { dev->isa, g, x, dy, dw, add, 1 };
-    const int64_t panels = g->kh * rst__panels(dev->isa, g->kw * g->x.c), pixels = g->x.n * g->oh * g->ow;
+    const int64_t panels = g->kh * rst__panels(dev->isa, g->kw * g->x.c),
+                  pixels = g->x.n * g->oh * g->ow;
     const int64_t mr = dev->isa->mr, blocks = (g->co + mr - 1) / mr, packed = PIXELS * blocks * mr;
     const int threads =
         rst__cpu_threads(dev, (double)(pixels * g->co) * (double)(g->kh * g->kw * g->x.c));

@@ -3,7 +3,7 @@
 #include "backend/cpu/conv.h"
 #include "backend/cpu/conv_parts.h"
 
-#define ROWS 96 /* of a work unit */
+#define ROWS        96 /* of a work unit */
 #define PACK_FLOATS (8 * 1024 * 1024)
 
 typedef struct job {
@@ -40,8 +40,16 @@ static void multiply_unit(const job *j, int64_t u)
         j->isa->panel(&(rst__panel){
             .a = j->a + batch * j->m * j->k + r0 * ra + k0 * ka,
             .b = j->packed + ((batch * panels + p) * j->k + k0) * nr,
-            .c = c, .m = r1 - r0, .outer = 1, .inner = k1 - k0, .ra = ra, .ka = ka, .kb = nr,
-            .ldc = j->n, .width = width, .add = q > 0 || j->beta != 0,
+            .c = c,
+            .m = r1 - r0,
+            .outer = 1,
+            .inner = k1 - k0,
+            .ra = ra,
+            .ka = ka,
+            .kb = nr,
+            .ldc = j->n,
+            .width = width,
+            .add = q > 0 || j->beta != 0,
         });
     }
 }
@@ -65,7 +73,8 @@ int rst__cpu_gemm(rst_dev *base, bool ta, bool tb, int64_t batch, int64_t m, int
                   double alpha, const void *a, const void *b, double beta, void *c)
 {
     rst_cpu_dev *dev = rst__cpu(base);
-    const int64_t one = rst__panels(dev->isa, n) * dev->isa->nr * k; /* packed floats of one matrix */
+    const int64_t one =
+        rst__panels(dev->isa, n) * dev->isa->nr * k; /* packed floats of one matrix */
     int64_t group = one ? PACK_FLOATS / one : batch;
     group = group < 1 ? 1 : group < batch ? group : batch;
     job j = { dev->isa, ta, tb, m, n, k, (float)alpha, (float)beta, a, b, c, NULL };

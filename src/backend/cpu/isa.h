@@ -8,7 +8,8 @@
 
 #include "backend/backend.h"
 
-/** act(x + bias[column]) of a block's result; bias holds as many numbers as the block has columns. */
+/** act(x + bias[column]) of a block's result; bias holds as many numbers as the block has columns.
+ */
 typedef struct rst__epi {
     const float *bias; /* or NULL */
     rst_map act;
@@ -17,8 +18,9 @@ typedef struct rst__epi {
 
 /**
  * C[m x width] (+)= sum over o < outer, k < inner of A(r,o,k) * B(o,k,:), with
- * A(r,o,k) = a[o*ao + r*ra + k*ka] and B(o,k,j) = b[o*bo + k*kb + j]. Every element is summed in the
- * order of o, then k, whatever its place in the block. B's rows are read nr floats wide (vl when width
+ * A(r,o,k) = a[o*ao + r*ra + k*ka] and B(o,k,j) = b[o*bo + k*kb + j]. Every element is summed in
+ * the order of o, then k, whatever its place in the block. B's rows are read nr floats wide (vl
+ * when width
  * <= vl).
  */
 typedef struct rst__panel {
@@ -37,17 +39,20 @@ typedef struct rst__isa {
     int vl, nr, mr;
     void (*panel)(const rst__panel *p);
     /* dst[k][nr] = src[j*sj + k*sk] * scale for j < width, 0 beyond; k < count */
-    void (*pack)(const float *src, int64_t count, int width, int64_t sj, int64_t sk, float scale, float *dst);
-    /* narrow convolution: y[x*ys + c] (+)= sum over t < taps of p[(x+t)*ldp + t*c' + c], c' = co <= 4 */
+    void (*pack)(const float *src, int64_t count, int width, int64_t sj, int64_t sk, float scale,
+                 float *dst);
+    /* narrow convolution: y[x*ys + c] (+)= sum over t < taps of p[(x+t)*ldp + t*c' + c], c' = co <=
+     * 4 */
     void (*shift_add)(const float *p, int64_t ldp, int taps, int co, int64_t count, bool add,
                       const rst__epi *epi, float *y, int64_t ys);
 
-    /* Winograd F(4x4,3x3). Planes xi = 6*i + j lie `plane` floats apart. c channels; rows of v and m
-     * are whole vectors, zeroed beyond c. */
-    void (*wino_in)(const float *const d[36], int64_t c, float *v, int64_t plane);    /* B'dB */
-    /* A'mA; a NULL pixel is not written; stream: past the caches, every pixel is aligned to 64 bytes */
-    void (*wino_out)(const float *m, int64_t plane, int64_t c, bool add, bool stream, const rst__epi *epi,
-                     float *const y[16]);
+    /* Winograd F(4x4,3x3). Planes xi = 6*i + j lie `plane` floats apart. c channels; rows of v and
+     * m are whole vectors, zeroed beyond c. */
+    void (*wino_in)(const float *const d[36], int64_t c, float *v, int64_t plane); /* B'dB */
+    /* A'mA; a NULL pixel is not written; stream: past the caches, every pixel is aligned to 64
+     * bytes */
+    void (*wino_out)(const float *m, int64_t plane, int64_t c, bool add, bool stream,
+                     const rst__epi *epi, float *const y[16]);
     void (*wino_grad)(const float *const dy[16], int64_t c, float *z, int64_t plane); /* A dy A' */
     /* u[xi] of one panel: taps g[9][count][nr] to u[xi*plane + k*nr + j] = GgG' */
     void (*wino_weights)(const float *g, int64_t count, float *u, int64_t plane);

@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 #endif
 
-/* Transforms walk 36 planes at once: with small pages that is more than the first translation buffer
- * holds. Advice only; the outcome does not matter. */
+/* Transforms walk 36 planes at once: with small pages that is more than the first translation
+ * buffer holds. Advice only; the outcome does not matter. */
 static void ask_huge_pages(void *p, size_t bytes)
 {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Winograd's F(4x4,3x3): 4x4 outputs from a 6x6 tile by 36 products instead of 144 (Lavin and Gray,
- * arXiv:1509.09308), forward, data gradient and weight gradient. Tiles are taken in strips small enough
- * for the last cache; in a strip all threads transform, then multiply, then transform back. The grid of
- * tiles starts at the output's corner and every tile's arithmetic is its own, so that a result depends
- * neither on strips nor on threads.
+ * arXiv:1509.09308), forward, data gradient and weight gradient. Tiles are taken in strips small
+ * enough for the last cache; in a strip all threads transform, then multiply, then transform back.
+ * The grid of tiles starts at the output's corner and every tile's arithmetic is its own, so that a
+ * result depends neither on strips nor on threads.
  */
 #include "backend/cpu/conv_parts.h"
 
@@ -113,7 +113,8 @@ static void tile_pixels(const rst__source *s, const strips *t, int64_t i, const 
     for (int a = 0; a < 6; a++) {
         const int64_t row = rst__pad_index(s->mode, y + a - s->top, s->h);
         for (int b = 0; b < 6; b++)
-            d[6 * a + b] = row < 0 || col[b] < 0 ? zeros : s->x + ((n * s->h + row) * s->w + col[b]) * s->c;
+            d[6 * a + b] =
+                row < 0 || col[b] < 0 ? zeros : s->x + ((n * s->h + row) * s->w + col[b]) * s->c;
     }
 }
 
@@ -155,8 +156,13 @@ static void multiply(const job *j, int64_t count, int64_t from, int64_t to)
                 .a = j->v + xi * j->vplane + k0,
                 .b = j->u + (i * c + k0) * isa->nr,
                 .c = j->m + xi * j->mplane + p * isa->nr,
-                .m = count, .outer = 1, .inner = k1 - k0,
-                .ra = j->ldv, .ka = 1, .kb = isa->nr, .ldc = j->ldm,
+                .m = count,
+                .outer = 1,
+                .inner = k1 - k0,
+                .ra = j->ldv,
+                .ka = 1,
+                .kb = isa->nr,
+                .ldc = j->ldm,
                 .width = width > isa->vl ? isa->nr : isa->vl,
                 .add = q > 0,
             });
@@ -182,7 +188,8 @@ static void run_strips(const job *j)
 }
 
 /* Scratch for the two sides of a strip, with a row of zeros behind the first; NULL: no memory. */
-static float *sides(rst_cpu_dev *dev, int64_t v, int64_t m, int64_t zeros, float **vside, float **mside)
+static float *sides(rst_cpu_dev *dev, int64_t v, int64_t m, int64_t zeros, float **vside,
+                    float **mside)
 {
     *vside = rst__cpu_scratch(dev, RST_SLOT_IN, (size_t)(v + zeros + 64) * sizeof(float));
     *mside = rst__cpu_scratch(dev, RST_SLOT_OUT, (size_t)(m + 64) * sizeof(float));
@@ -199,8 +206,10 @@ int rst__wino_run(rst_cpu_dev *dev, const rst__source *s, const float *u, const 
     job j = { .isa = dev->isa, .s = *s, .out = out, .u = u, .add = add, .epi = epi };
     j.ldv = pitch(c);
     j.ldm = pitch(rst__panels(dev->isa, k) * dev->isa->nr);
-    j.t = cut(out->n, out->h + out->pad.t + out->pad.b, out->w + out->pad.l + out->pad.r, j.ldv + j.ldm);
-    j.vplane = j.t.per * j.ldv + 16; /* one line more: the planes of a tile start in different sets */
+    j.t = cut(out->n, out->h + out->pad.t + out->pad.b, out->w + out->pad.l + out->pad.r,
+              j.ldv + j.ldm);
+    j.vplane =
+        j.t.per * j.ldv + 16; /* one line more: the planes of a tile start in different sets */
     j.mplane = j.t.per * j.ldm + 16;
     j.zeros = sides(dev, 36 * j.vplane, 36 * j.mplane, pitch(c), &j.v, &j.m);
     if (!j.zeros)
@@ -232,7 +241,8 @@ static void transform_dy(const grad_job *j, int64_t first, int64_t from, int64_t
         tile_at(&j->t, first + i, &n, &y, &x);
         for (int q = 0; q < 16; q++) {
             const int64_t py = y + q / 4, px = x + q % 4;
-            d[q] = py < j->oh && px < j->ow ? j->dy + ((n * j->oh + py) * j->ow + px) * j->co : j->zeros;
+            d[q] = py < j->oh && px < j->ow ? j->dy + ((n * j->oh + py) * j->ow + px) * j->co
+                                            : j->zeros;
         }
         j->isa->wino_grad(d, j->co, j->z + i * j->ldz, j->zplane);
     }
@@ -249,8 +259,13 @@ static void multiply_grad(const grad_job *j, int64_t count, bool add, int64_t fr
             .a = j->z + xi * j->zplane,
             .b = j->v + xi * j->vplane + p * isa->nr,
             .c = j->s + xi * j->co * j->lds + p * isa->nr,
-            .m = j->co, .outer = 1, .inner = count,
-            .ra = 1, .ka = j->ldz, .kb = j->ldv, .ldc = j->lds,
+            .m = j->co,
+            .outer = 1,
+            .inner = count,
+            .ra = 1,
+            .ka = j->ldz,
+            .kb = j->ldv,
+            .ldc = j->lds,
             .width = width > isa->vl ? isa->nr : isa->vl,
             .add = add,
         });
@@ -281,7 +296,9 @@ int rst__wino_dw(rst_cpu_dev *dev, const rst_conv *g, const float *x, const floa
                  bool add)
 {
     const int64_t ci = g->x.c, co = g->co;
-    grad_job j = { .isa = dev->isa, .dy = dy, .dw = dw, .add = add, .co = co, .oh = g->oh, .ow = g->ow };
+    grad_job j = {
+        .isa = dev->isa, .dy = dy, .dw = dw, .add = add, .co = co, .oh = g->oh, .ow = g->ow
+    };
     j.x = (rst__source){ x, g->x.n, g->x.h, g->x.w, ci, g->pad.t, g->pad.l, g->mode };
     j.lds = rst__panels(dev->isa, ci) * dev->isa->nr;
     j.ldv = pitch(j.lds);

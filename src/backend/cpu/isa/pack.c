@@ -2,7 +2,8 @@
 /* Packing into panels, and the end of a narrow convolution. */
 #include "backend/cpu/isa/vec.h"
 
-static void pack_rows(const float *src, int64_t count, int width, int64_t sk, float scale, float *dst)
+static void pack_rows(const float *src, int64_t count, int width, int64_t sk, float scale,
+                      float *dst)
 {
     for (int64_t k = 0; k < count; k++, src += sk, dst += RST_NR)
         for (int j = 0; j < RST_NR; j += RST_VL) {

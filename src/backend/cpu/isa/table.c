@@ -2,7 +2,7 @@
 #include "backend/cpu/isa/vec.h"
 
 #define TEXT2(x) #x
-#define TEXT(x) TEXT2(x)
+#define TEXT(x)  TEXT2(x)
 
 extern const rst__isa RST_ISA_NAME(isa);
 const rst__isa RST_ISA_NAME(isa) = {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vectors of RST_VL floats. Included only by the files of this folder, each of which is compiled once
- * for every instruction set with RST_ISA (its name) and RST_VL. Multiply-adds are spelled vfma: what is
- * fused must not depend on how a compiler treats one copy of a loop and not another, or the bits of a
- * result would depend on its place in a block.
+ * Vectors of RST_VL floats. Included only by the files of this folder, each of which is compiled
+ * once for every instruction set with RST_ISA (its name) and RST_VL. Multiply-adds are spelled
+ * vfma: what is fused must not depend on how a compiler treats one copy of a loop and not another,
+ * or the bits of a result would depend on its place in a block.
  */
 #ifndef RST_CPU_ISA_VEC_H
 #define RST_CPU_ISA_VEC_H
@@ -23,7 +23,7 @@
 #endif
 
 #define RST_ISA_CAT2(a, b) a##_##b
-#define RST_ISA_CAT(a, b) RST_ISA_CAT2(a, b)
+#define RST_ISA_CAT(a, b)  RST_ISA_CAT2(a, b)
 /* rst__panel -> rst__panel_avx2 */
 #define RST_ISA_NAME(x) RST_ISA_CAT(rst__##x, RST_ISA)
 

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Winograd's transforms for F(4x4,3x3) with the points 0, +-p, +-q, infinity; p = 5/8, q = 3/2, for which
- * fp32 loses about a factor of two in accuracy against the direct sum (Lavin's 0, +-1, +-2: four to
- * five). For finite points a_j, with M_j(x) = prod (x - a_l) over the other finite points and
- * N_j = M_j(a_j):
- *   row j of B' = coefficients of M_j, last row those of prod (x - a_l);
- *   row j of G = (1, a_j, a_j^2)/N_j, last row (0,0,1); column j of A' = (1, a_j, a_j^2, a_j^3), last (0,0,0,1).
- * Vectors run over channels. A chunk is one cache line of every pixel, so that no line is fetched twice
- * even if a power of two between pixels maps all of them to the same few cache sets.
+ * Winograd's transforms for F(4x4,3x3) with the points 0, +-p, +-q, infinity; p = 5/8, q = 3/2, for
+ * which fp32 loses about a factor of two in accuracy against the direct sum (Lavin's 0, +-1, +-2:
+ * four to five). For finite points a_j, with M_j(x) = prod (x - a_l) over the other finite points
+ * and N_j = M_j(a_j): row j of B' = coefficients of M_j, last row those of prod (x - a_l); row j of
+ * G = (1, a_j, a_j^2)/N_j, last row (0,0,1); column j of A' = (1, a_j, a_j^2, a_j^3), last
+ * (0,0,0,1). Vectors run over channels. A chunk is one cache line of every pixel, so that no line
+ * is fetched twice even if a power of two between pixels maps all of them to the same few cache
+ * sets.
  */
 #include "backend/cpu/isa/vec.h"
 
-#define P 0.625f
-#define Q 1.5f
+#define P  0.625f
+#define Q  1.5f
 #define P2 (P * P)
 #define Q2 (Q * Q)
 #define N0 (P2 * Q2)
 #define NP (2 * P2 * (P2 - Q2))
 #define NQ (2 * Q2 * (Q2 - P2))
 
-#define LINE (RST_VL >= 16 ? 1 : 16 / RST_VL) /* vectors in a cache line */
-#define AHEAD 32 /* floats */
-#define K(x) vsplat(x)
+#define LINE  (RST_VL >= 16 ? 1 : 16 / RST_VL) /* vectors in a cache line */
+#define AHEAD 32                               /* floats */
+#define K(x)  vsplat(x)
 
 /* B' d */
 RST_INLINE void mul_bt(const vf d[6], vf o[6])
@@ -80,8 +80,8 @@ RST_INLINE void mul_gt(const vf s[6], vf o[3])
     o[2] = vfma(a, K(P2 / NP), vfma(c, K(Q2 / NQ), s[5]));
 }
 
-/* The planes are too many streams for the processor's own prefetching: a store or load of a line asks for
- * the line that the next chunk or tile will want. */
+/* The planes are too many streams for the processor's own prefetching: a store or load of a line
+ * asks for the line that the next chunk or tile will want. */
 RST_INLINE void put(float *p, vf v, const bool first)
 {
     if (first)
@@ -106,7 +106,8 @@ RST_INLINE void in_chunk(const float *const d[36], int64_t i, const int nv, int6
             vf col[6], o[6];
             RST_UNROLL
             for (int y = 0; y < 6; y++)
-                col[y] = n == RST_VL ? vload(d[6 * y + x] + i + l * RST_VL) : vload_part(d[6 * y + x] + i, n);
+                col[y] = n == RST_VL ? vload(d[6 * y + x] + i + l * RST_VL)
+                                     : vload_part(d[6 * y + x] + i, n);
             mul_bt(col, o);
             RST_UNROLL
             for (int y = 0; y < 6; y++)
@@ -154,8 +155,8 @@ RST_INLINE void out_pixel(float *y, vf v, int64_t n, bool add, bool stream, cons
         vstore(y, v);
 }
 
-RST_INLINE void out_chunk(const float *m, int64_t plane, int64_t i, const int nv, int64_t n, bool add,
-                          bool stream, const rst__epi *epi, float *const y[16])
+RST_INLINE void out_chunk(const float *m, int64_t plane, int64_t i, const int nv, int64_t n,
+                          bool add, bool stream, const rst__epi *epi, float *const y[16])
 {
     vf tmp[4][6][LINE];
     for (int x = 0; x < 6; x++)
@@ -207,7 +208,8 @@ RST_INLINE void grad_chunk(const float *const dy[16], int64_t i, const int nv, i
             vf col[4], o[6];
             RST_UNROLL
             for (int y = 0; y < 4; y++)
-                col[y] = n == RST_VL ? vload(dy[4 * y + x] + i + l * RST_VL) : vload_part(dy[4 * y + x] + i, n);
+                col[y] = n == RST_VL ? vload(dy[4 * y + x] + i + l * RST_VL)
+                                     : vload_part(dy[4 * y + x] + i, n);
             mul_a(col, o);
             RST_UNROLL
             for (int y = 0; y < 6; y++)

@@ -133,7 +133,8 @@ typedef struct rst_conv_options {
 
 /** x [n,ci,h,w] * w [co,ci/groups,kh,kw] (+ bias [1,co,1,1]) -> [n,co,oh,ow]; cross-correlation. */
 RST_API rst_tensor *rst_conv2d(rst_tensor *x, rst_tensor *w, rst_tensor *bias, rst_conv_options o);
-/** x [n,ci,h,w] * w [ci,co,kh,kw] -> [n,co,(h-1)*stride-2*pad+kh+out_pad, ...]; zero padding. */
+/** x [n,ci,h,w] * w [ci,co/groups,kh,kw] -> [n,co,(h-1)*stride-2*pad+kh+out_pad, ...]; zero
+ * padding. */
 RST_API rst_tensor *rst_conv_transpose2d(rst_tensor *x, rst_tensor *w, rst_tensor *bias,
                                          rst_conv_options o);
 /** rows x [r,ci] times w [co,ci] transposed (+ bias) -> [r,co]. */

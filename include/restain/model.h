@@ -86,6 +86,8 @@ typedef struct rst_convert_options {
     bool raw;           /**< any tensors, whatever they are for; no card is written */
     double mpp;         /**< for the card, in 0.01..100; 0: leave as it is */
     const char *recipe; /**< for the card: how it was trained, "cut", "asp", ...; NULL: as it is */
+    rst_model_bn bn;    /**< for the card: the default of batch norms; CARD: as it is */
+    bool dropout;       /**< for the card: dropout acts by default */
 } rst_convert_options;
 
 /** What rst_model_convert found. */

@@ -82,10 +82,11 @@ typedef struct rst_arch {
     int ammfi_levels;             /**< AMMFI: 1 (full size), 2 (half), 4 (quarter), or-ed */
     int reduction;                /**< channel attention's bottleneck: max(1, C/reduction) */
     int growth, scale;            /**< RRDB: gc, sf (2 or 4) */
-    int gating_nc, inter_nc, sub_sample; /**< ATTENTION_GATE; inter_nc 0: C/2 */
-    bool mlp;                            /**< SAMPLER: heads; else the features themselves */
-    rst_l2_kind l2norm;                  /**< SAMPLER */
-    bool kid;                            /**< INCEPTION: torchvision's graph, not the FID one */
+    int gating_nc, inter_nc;      /**< ATTENTION_GATE; inter_nc 0: C/2 */
+    int sub_sample[2];            /**< ATTENTION_GATE: along rows and columns */
+    bool mlp;                     /**< SAMPLER: heads; else the features themselves */
+    rst_l2_kind l2norm;           /**< SAMPLER */
+    bool kid;                     /**< INCEPTION: torchvision's graph, not the FID one */
     rst_names names;
     rst_bn_mode stats;         /**< of batch norms at inference: RST_BN_BATCH or RST_BN_RUNNING */
     int taps;                  /**< SAMPLER: number of heads; feature networks: of widths */
@@ -209,6 +210,19 @@ RST_API void rst_module_set_dropout(rst_module *m, bool on);
 RST_API void rst_module_freeze(rst_module *m, bool on);
 /** Sets the stream that dropout masks and patch numbers come from. */
 RST_API void rst_module_reseed(rst_module *m, uint64_t seed, const char *stream);
+
+/** Whose statistics instance norms, batch norms of RST_BN_BATCH and channel gates take (DESIGN 4). */
+typedef enum rst_stats_policy {
+    RST_STATS_TILE,   /**< of the picture at hand: what the papers report */
+    RST_STATS_GATHER, /**< the same, and they are gathered; one window (n = 1) a forward pass */
+    RST_STATS_FROZEN  /**< means over the gathered windows: the network is a local filter */
+} rst_stats_policy;
+/** GATHER forgets what was gathered before; FROZEN needs a gathered or loaded set. RST_EINVAL. */
+RST_API int rst_module_set_stats(rst_module *m, rst_stats_policy policy, rst_error *err);
+/** Appends the frozen set, "siteNNN.mean", ".var" or ".gate" in the order of running. */
+RST_API int rst_module_store_stats(const rst_module *m, rst_weights *w, rst_error *err);
+/** Takes such a set and freezes it. RST_EFORMAT. */
+RST_API int rst_module_load_stats(rst_module *m, const rst_weights *w, rst_error *err);
 
 /** Running it: within a scope of the module's context. ------------------------------------------
  */

@@ -143,7 +143,7 @@ int rst__outfile_open(rst_outfile **out, const char *path, rst_error *err)
     memcpy(f->part, path, n);
     memcpy(f->part + n, ".part", 6);
     if (!refused(&writes_left, ENOSPC))
-        f->fd = open(f->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        f->fd = open(f->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (f->fd < 0) {
         int rc = rst_fail(err, RST_EOUTPUT, "%s: cannot write: %s", path, strerror(errno));
         outfile_free(f);
@@ -153,23 +153,59 @@ int rst__outfile_open(rst_outfile **out, const char *path, rst_error *err)
     return 0;
 }
 
-int rst__outfile_write(rst_outfile *f, const void *data, size_t len, rst_error *err)
+int rst__scratch_open(rst_outfile **out, const char *path, rst_error *err)
 {
-    const char *p = data;
-    if (f->failed.code)
-        return rst_fail(err, f->failed.code, "%s", f->failed.msg);
-    while (len) {
-        ssize_t n = refused(&writes_left, ENOSPC) ? -1 : write(f->fd, p, len);
+    static const char suffix[] = ".scratch";
+    const size_t n = strlen(path);
+    char *name = rst__malloc(n + sizeof suffix);
+    if (!name)
+        return rst__fail_nomem(err, path);
+    memcpy(name, path, n);
+    memcpy(name + n, suffix, sizeof suffix);
+    int rc = rst__outfile_open(out, name, err);
+    rst__free(name);
+    if (rc == 0)
+        (void)unlink((*out)->part);
+    return rc;
+}
+
+/* At `offset`, or where the last write ended when it is negative. */
+static int put(rst_outfile *f, int64_t offset, const char *p, size_t len, rst_error *err)
+{
+    while (len && !f->failed.code) {
+        ssize_t n = refused(&writes_left, ENOSPC) ? -1
+                    : offset < 0                  ? write(f->fd, p, len)
+                                                  : pwrite(f->fd, p, len, (off_t)offset);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
             rst_fail(&f->failed, RST_EOUTPUT, "%s: cannot write: %s", f->path, strerror(errno));
-            return rst_fail(err, f->failed.code, "%s", f->failed.msg);
+            break;
         }
         p += n;
         len -= (size_t)n;
+        if (offset >= 0)
+            offset += n;
     }
-    return 0;
+    return f->failed.code ? rst_fail(err, f->failed.code, "%s", f->failed.msg) : 0;
+}
+
+int rst__outfile_write(rst_outfile *f, const void *data, size_t len, rst_error *err)
+{
+    return put(f, -1, data, len, err);
+}
+
+int rst__outfile_write_at(rst_outfile *f, uint64_t offset, const void *data, size_t len,
+                          rst_error *err)
+{
+    return put(f, (int64_t)offset, data, len, err);
+}
+
+int rst__outfile_read_at(rst_outfile *f, uint64_t offset, void *buf, size_t len, rst_error *err)
+{
+    rst_error why = RST_ERROR_INIT;
+    int rc = read_all(f->fd, f->path, offset, buf, len, &why);
+    return rc < 0 ? rst_fail(err, RST_EOUTPUT, "%s", why.msg) : 0;
 }
 
 int rst__outfile_commit(rst_outfile *f, rst_error *err)

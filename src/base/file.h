@@ -29,6 +29,15 @@ typedef struct rst_outfile rst_outfile;
 int rst__outfile_open(rst_outfile **out, const char *path, rst_error *err);
 /** Appends; an error (disk full) sticks and is told again by commit. */
 int rst__outfile_write(rst_outfile *f, const void *data, size_t len, rst_error *err);
+/** Writes at `offset` instead; a gap that this leaves before it reads as zeros. Not to be mixed
+ * with rst__outfile_write. */
+int rst__outfile_write_at(rst_outfile *f, uint64_t offset, const void *data, size_t len,
+                          rst_error *err);
+/** Reads exactly len bytes back; a failed or short read is RST_EOUTPUT. */
+int rst__outfile_read_at(rst_outfile *f, uint64_t offset, void *buf, size_t len, rst_error *err);
+/** A file beside `path` that has no name any more: whatever ends the process, it goes. Only
+ *  rst__outfile_abort ends its use. */
+int rst__scratch_open(rst_outfile **out, const char *path, rst_error *err);
 /** Flushes to disk, renames to the final name, frees f. On failure the .part file is removed. */
 int rst__outfile_commit(rst_outfile *f, rst_error *err);
 /** Removes the .part file and frees f. NULL is fine. */
@@ -41,7 +50,8 @@ int rst__mkdirs(const char *path, rst_error *err);
 bool rst__is_dir(const char *path);
 bool rst__exists(const char *path);
 
-/** For tests: after n more successes every read (write) of this file layer fails; negative: never. */
+/** For tests: after n more successes every read (write) of this file layer fails; negative: never.
+ */
 void rst__file_fail_after(long reads, long writes);
 
 #endif

@@ -30,13 +30,15 @@ static const struct {
     { "130", "interrupted; what is written is whole" },
 };
 
-static const char about[] =
-    "restain turns H&E-stained tissue into virtual IHC with trained networks. Research use, not for "
-    "diagnosis.";
+static const char about[] = "restain turns H&E-stained tissue into virtual IHC with trained "
+                            "networks. Research use, not for "
+                            "diagnosis.";
 
-/* Text ------------------------------------------------------------------------------------------ */
+/* Text ------------------------------------------------------------------------------------------
+ */
 
-/* Words up to WIDTH, all lines `indent` wide of the margin; `begun`: the first one is there already.
+/* Words up to WIDTH, all lines `indent` wide of the margin; `begun`: the first one is there
+ * already.
  */
 static void wrap(rst_str *out, const char *text, size_t indent, bool begun)
 {
@@ -142,7 +144,8 @@ static void paragraphs(page *p, const char *text)
     }
 }
 
-/* From the tables ------------------------------------------------------------------------------- */
+/* From the tables -------------------------------------------------------------------------------
+ */
 
 /* "-o, --output PATH" */
 static void option_term(const cli_option *o, char *buf, size_t size)
@@ -253,7 +256,8 @@ void cli_man(rst_str *out, const cli_verb *v)
     render(out, v, true);
 }
 
-/* Completion ------------------------------------------------------------------------------------ */
+/* Completion ------------------------------------------------------------------------------------
+ */
 
 static void completion_words(rst_str *out, const cli_verb *v)
 {
@@ -307,7 +311,8 @@ void cli_completion(rst_str *out)
                       "complete -o filenames -F _restain restain\n");
 }
 
-/* Files ----------------------------------------------------------------------------------------- */
+/* Files -----------------------------------------------------------------------------------------
+ */
 
 static int write_page(rst_str *s, const char *folder, const char *name, rst_error *err)
 {

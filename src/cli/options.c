@@ -10,7 +10,8 @@
 #include "base/alloc.h"
 #include "base/err.h"
 
-/* Names ----------------------------------------------------------------------------------------- */
+/* Names -----------------------------------------------------------------------------------------
+ */
 
 static char dash(char c)
 {
@@ -79,7 +80,8 @@ int cli_verb_find(const cli_verb **out, const char *name, rst_error *err)
     return rst_fail(err, RST_EINVAL, "%.60s: no such command; the nearest is %s", name, best->name);
 }
 
-/* Values ---------------------------------------------------------------------------------------- */
+/* Values ----------------------------------------------------------------------------------------
+ */
 
 const char *cli_word(const char *words, int i, size_t *len)
 {
@@ -155,7 +157,8 @@ static int parse_value(const cli_option *o, const char *text, cli_value *v, rst_
     return 0;
 }
 
-/* Arguments ------------------------------------------------------------------------------------- */
+/* Arguments -------------------------------------------------------------------------------------
+ */
 
 typedef struct cursor {
     int at, argc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The command's verbs and their options, each declared once: parsing, --help, the man page and shell
- * completion come from the same row. */
+/* The command's verbs and their options, each declared once: parsing, --help, the man page and
+ * shell completion come from the same row. */
 #ifndef RST_CLI_OPTIONS_H
 #define RST_CLI_OPTIONS_H
 
@@ -55,9 +55,9 @@ typedef struct cli_args {
 
 struct cli_verb {
     const char *name;
-    const char *usage; /* behind "restain NAME" */
-    const char *brief; /* one line */
-    const char *text;  /* paragraphs, split by \n */
+    const char *usage;    /* behind "restain NAME" */
+    const char *brief;    /* one line */
+    const char *text;     /* paragraphs, split by \n */
     const char *examples; /* a command a line */
     const cli_option *options;
     int count;

@@ -54,7 +54,8 @@ int cli_exit_code(int status)
     return 1;
 }
 
-/* Lines ----------------------------------------------------------------------------------------- */
+/* Lines -----------------------------------------------------------------------------------------
+ */
 
 static void clear_line(void)
 {
@@ -96,7 +97,8 @@ static void sink(void *user, rst_log_level level, const char *line)
     cli_say("%s%s", level == RST_LOG_WARN ? "warning: " : "", line);
 }
 
-/* Interrupts ------------------------------------------------------------------------------------ */
+/* Interrupts ------------------------------------------------------------------------------------
+ */
 
 static char guarded[PATH_MAX];
 
@@ -130,11 +132,13 @@ void cli_report_start(void)
     (void)sigaddset(&act.sa_mask, SIGTERM);
     (void)sigaction(SIGINT, &act, NULL);
     (void)sigaction(SIGTERM, &act, NULL);
-    (void)signal(SIGXFSZ, SIG_IGN); /* a file over the limit is an error of write(), with a message */
+    (void)signal(SIGXFSZ,
+                 SIG_IGN); /* a file over the limit is an error of write(), with a message */
     rst_log_to(sink, NULL);
 }
 
-/* Progress -------------------------------------------------------------------------------------- */
+/* Progress --------------------------------------------------------------------------------------
+ */
 
 static double now(void)
 {
@@ -163,8 +167,8 @@ static void progress_text(int64_t done, int64_t total, double spent, char *buf, 
         return;
     }
     time_text((double)(total - done) / rate, left);
-    (void)snprintf(buf, size, rate >= 1 ? "%lld of %lld, %.1f/s, %s left" :
-                                          "%lld of %lld, %.2f/s, %s left",
+    (void)snprintf(buf, size,
+                   rate >= 1 ? "%lld of %lld, %.1f/s, %s left" : "%lld of %lld, %.2f/s, %s left",
                    (long long)done, (long long)total, rate, left);
 }
 
@@ -179,8 +183,8 @@ void cli_progress(int64_t done, int64_t total)
     }
     const int step = total > 0 ? (int)(20 * done / total) : 0;
     const double since = at - report.last;
-    const bool due = report.tty ? since >= 0.1 :
-                                  (step > report.last_step && since >= 2) || since >= 60;
+    const bool due =
+        report.tty ? since >= 0.1 : (step > report.last_step && since >= 2) || since >= 60;
     if (report.quiet || !due)
         return;
     report.last = at;

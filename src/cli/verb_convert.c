@@ -15,6 +15,8 @@ enum {
     RAW,
     MPP,
     RECIPE,
+    BN,
+    DROPOUT,
     INIT_TYPE,
     INIT_GAIN,
     SEED,
@@ -23,9 +25,18 @@ enum {
     FIRST_OF_ARCH
 };
 
-#define SIZE(name, what) { name, 0, CLI_INT, "N", .lo = 0, .hi = 16384, .help = what }
-#define WORD(name, list, what) { name, 0, CLI_WORD, .words = list, .help = what }
-#define SWITCH(name, what) { name, 0, CLI_FLAG, .help = what }
+#define SIZE(name, what)                                                                           \
+    {                                                                                              \
+        name, 0, CLI_INT, "N", .lo = 0, .hi = 16384, .help = what                                  \
+    }
+#define WORD(name, list, what)                                                                     \
+    {                                                                                              \
+        name, 0, CLI_WORD, .words = list, .help = what                                             \
+    }
+#define SWITCH(name, what)                                                                         \
+    {                                                                                              \
+        name, 0, CLI_FLAG, .help = what                                                            \
+    }
 
 static const cli_option options[] = {
     [ARCH] = { "arch", 0, CLI_TEXT, "NAME",
@@ -38,6 +49,9 @@ static const cli_option options[] = {
               .help = "Micrometres per pixel the network was trained at, for its card" },
     [RECIPE] = { "recipe", 0, CLI_TEXT, "TEXT",
                  .help = "How the network was trained, for its card: cut, asp, pix2pix, ..." },
+    [BN] = { "bn", 0, CLI_WORD, .words = "batch|running",
+             .help = "What translate --bn is for this network if it is not given, for its card" },
+    [DROPOUT] = { "dropout", 0, CLI_FLAG, .help = "Dropout acts when it translates, for its card" },
     [INIT_TYPE] = { "init-type", 0, CLI_WORD, .words = "normal|xavier|kaiming|orthogonal",
                     .usual = "xavier", .help = "With --init: how weights are drawn" },
     [INIT_GAIN] = { "init-gain", 0, CLI_REAL, "X", .lo = 0, .hi = 1000, .usual = "0.02",
@@ -76,7 +90,8 @@ static const cli_option options[] = {
 enum { COUNT = sizeof options / sizeof options[0] };
 _Static_assert((int)COUNT <= (int)CLI_OPTIONS, "room for every option");
 
-/* The network's description --------------------------------------------------------------------- */
+/* The network's description ---------------------------------------------------------------------
+ */
 
 /* "n-layers-D" as the published code writes it. */
 static void key_of(const cli_option *o, char key[64])
@@ -139,7 +154,8 @@ static int arch_of(const cli_args *a, const char *name, rst_arch *arch, char *js
     return rc < 0 ? rc : check_options(a, arch, name, err);
 }
 
-/* The verb -------------------------------------------------------------------------------------- */
+/* The verb --------------------------------------------------------------------------------------
+ */
 
 static int check_usage(const cli_args *a, rst_error *err)
 {
@@ -149,12 +165,13 @@ static int check_usage(const cli_args *a, rst_error *err)
         return rst_fail(err, RST_EINVAL, "convert takes %s, %d given",
                         want == 1 ? "one file, the output, with --init" : "two files, IN and OUT",
                         a->files);
-    if (v[INIT].given && (v[ARCH].given || v[RAW].given || v[RECIPE].given))
-        return rst_fail(err, RST_EINVAL, "--init goes with neither --arch, --raw nor --recipe");
-    if (v[RAW].given && (v[ARCH].given || v[MPP].given || v[RECIPE].given))
-        return rst_fail(err, RST_EINVAL, "--raw writes no card: it goes with neither --arch, --mpp "
-                                         "nor --recipe");
     for (int i = 0; i < COUNT; i++) {
+        bool of_card = i == RECIPE || i == BN || i == DROPOUT;
+        if (v[i].given && v[INIT].given && (i == ARCH || i == RAW || of_card))
+            return rst_fail(err, RST_EINVAL, "--init does not go with --%s", options[i].name);
+        if (v[i].given && v[RAW].given && (i == ARCH || i == MPP || of_card))
+            return rst_fail(err, RST_EINVAL, "--raw writes no card, so it does not go with --%s",
+                            options[i].name);
         bool of_init = i == INIT_TYPE || i == INIT_GAIN || i == SEED;
         if (v[i].given && of_init && !v[INIT].given)
             return rst_fail(err, RST_EINVAL, "--%s: only with --init", options[i].name);
@@ -195,7 +212,11 @@ static int convert(const cli_args *a, rst_error *err)
     char json[2048], name[32];
     rst_arch arch;
     rst_convert_report r;
-    rst_convert_options o = { .raw = v[RAW].given, .mpp = v[MPP].d, .recipe = v[RECIPE].text };
+    rst_convert_options o = {
+        .raw = v[RAW].given, .mpp = v[MPP].d, .recipe = v[RECIPE].text, .dropout = v[DROPOUT].given
+    };
+    if (v[BN].given)
+        o.bn = v[BN].i == 0 ? RST_MODEL_BN_BATCH : RST_MODEL_BN_RUNNING;
     int rc = 0;
     if (v[ARCH].given) {
         rc = arch_of(a, v[ARCH].text, &arch, json, sizeof json, err);
@@ -229,13 +250,14 @@ const cli_verb cli_verb_convert = {
     .name = "convert",
     .usage = "[OPTION...] IN OUT | --init NAME [OPTION...] OUT",
     .brief = "convert weights, or make fresh ones",
-    .text = "Reads weights of any container, safetensors or both kinds of .pth, and writes what the "
-            "output's name ends in: .safetensors, or .pth for PyTorch. No Python is needed and no "
-            "pickle is executed. The network is recognised from the tensors' names and shapes and "
-            "every tensor is checked against it; a safetensors file carries a card that says what "
-            "it is and where it came from.\n"
-            "The options from --input-nc on describe a network, for --arch and --init, in the words "
-            "of the published code.",
+    .text =
+        "Reads weights of any container, safetensors or both kinds of .pth, and writes what the "
+        "output's name ends in: .safetensors, or .pth for PyTorch. No Python is needed and no "
+        "pickle is executed. The network is recognised from the tensors' names and shapes and "
+        "every tensor is checked against it; a safetensors file carries a card that says what "
+        "it is and where it came from.\n"
+        "The options from --input-nc on describe a network, for --arch and --init, in the words "
+        "of the published code.",
     .examples = "restain convert latest_net_G.pth her2.safetensors --mpp 0.4661\n"
                 "restain convert her2.safetensors back.pth\n"
                 "restain convert --init resnet_6blocks --ngf 32 --seed 1 fresh.safetensors\n"

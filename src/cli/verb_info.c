@@ -7,7 +7,8 @@
 #include "cli/verbs.h"
 #include "run/inspect.h"
 
-/* Printing an object ---------------------------------------------------------------------------- */
+/* Printing an object ----------------------------------------------------------------------------
+ */
 
 static void print_scalar(const json_t *v)
 {
@@ -83,7 +84,8 @@ int cli_print_json(const json_t *o, bool json, rst_error *err)
     return 0;
 }
 
-/* The verb -------------------------------------------------------------------------------------- */
+/* The verb --------------------------------------------------------------------------------------
+ */
 
 enum { JSON, COUNT };
 
@@ -120,9 +122,10 @@ const cli_verb cli_verb_info = {
     .name = "info",
     .usage = "[--json] FILE...",
     .brief = "say what a file is",
-    .text = "Reads pictures (PNG, JPEG, TIFF) and weights (safetensors, .pth), whole, so that damage "
-            "is found, and prints what is in them: size, channels and micrometres per pixel; or the "
-            "container, the tensors, the network they belong to, its options, and its card.",
+    .text =
+        "Reads pictures (PNG, JPEG, TIFF) and weights (safetensors, .pth), whole, so that damage "
+        "is found, and prints what is in them: size, channels and micrometres per pixel; or the "
+        "container, the tensors, the network they belong to, its options, and its card.",
     .examples = "restain info tile.png\n"
                 "restain info --json latest_net_G.pth",
     .options = options,

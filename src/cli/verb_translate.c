@@ -46,12 +46,14 @@ static const cli_option options[COUNT] = {
     [CONV] = { "conv", 0, CLI_WORD, .words = "auto|direct|winograd", .usual = "auto",
                .help = "How convolutions are computed" },
     [THREADS] = { "num-threads", 0, CLI_INT, "N", .lo = 0, .hi = 1024, .usual = "0",
-                  .help = "Threads; 0 takes as many as the machine has. Results do not depend on it" },
+                  .help =
+                      "Threads; 0 takes as many as the machine has. Results do not depend on it" },
     [GPUS] = { "gpus", 0, CLI_INT, "N", .lo = -1, .hi = -1, .usual = "-1",
                .help = "Graphics processor; this build computes on the CPU, which is -1" },
     [SEED] = { "seed", 0, CLI_INT, "N", .lo = 0, .hi = 9007199254740992.0, .usual = "0",
                .help = "Seed of dropout's masks" },
-    [QUIET] = { "quiet", 'q', CLI_FLAG, .help = "No news and no progress, only warnings and errors" },
+    [QUIET] = { "quiet", 'q', CLI_FLAG,
+                .help = "No news and no progress, only warnings and errors" },
 };
 
 static int progress(void *user, const rst_translation_progress *p)

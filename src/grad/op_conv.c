@@ -110,15 +110,13 @@ RST_INFER(conv_transpose2d)
     rst_conv *g = &at->conv.g;
     char a[96], b[96];
     int groups = o->groups ? o->groups : 1;
-    if (groups != 1)
-        return rst_fail(err, RST_EINVAL, "grouped transposed convolutions are not supported");
     if (o->mode != RST_PAD_ZERO)
         return rst_fail(err, RST_EINVAL, "padding must be zeros");
-    if (in[1].n != in[0].c)
+    if (in[1].n != in[0].c || groups < 1 || in[0].c % groups)
         return rst_fail(err, RST_EINVAL, "weights %s do not fit an input of %s",
                         rst__dims_str(in[1], a), rst__dims_str(in[0], b));
     int sh = o->stride_h ? o->stride_h : 1, sw = o->stride_w ? o->stride_w : 1;
-    rst_dims y = { in[0].n, in[1].c,
+    rst_dims y = { in[0].n, in[1].c * groups,
                    (in[0].h - 1) * sh - o->pad.t - o->pad.b + in[1].h + o->out_pad_h,
                    (in[0].w - 1) * sw - o->pad.l - o->pad.r + in[1].w + o->out_pad_w };
     if (o->out_pad_h < 0 || o->out_pad_w < 0 || o->out_pad_h >= sh || o->out_pad_w >= sw ||

@@ -27,10 +27,11 @@ static void axis_free(axis *k)
     rst__free(k->w);
 }
 
-static bool axis_make(axis *k, int64_t from, double scale)
+static bool axis_make(axis *k, int64_t from, double scale, bool antialias)
 {
-    const double width = scale < 1.0 ? 4.0 / scale : 4.0;
-    const float f = scale < 1.0 ? (float)scale : 1.0f;
+    const bool widen = antialias && scale < 1.0;
+    const double width = widen ? 4.0 / scale : 4.0;
+    const float f = widen ? (float)scale : 1.0f;
     *k = (axis){ .from = from, .to = rst__imresize_side(from, scale) };
     k->taps = (int64_t)ceil(width) + 2;
     size_t cells;
@@ -87,7 +88,7 @@ int64_t rst__imresize_side(int64_t side, double scale)
 }
 
 int rst__imresize(const float *src, int64_t height, int64_t width, int64_t channels, double scale,
-                  float *dst, rst_error *err)
+                  bool antialias, float *dst, rst_error *err)
 {
     axis rows = { 0 }, cols = { 0 };
     int64_t n;
@@ -97,7 +98,7 @@ int rst__imresize(const float *src, int64_t height, int64_t width, int64_t chann
                         (long long)width, (long long)channels, scale);
     float *mid = NULL;
     int rc = 0;
-    if (!axis_make(&rows, height, scale) || !axis_make(&cols, width, scale) ||
+    if (!axis_make(&rows, height, scale, antialias) || !axis_make(&cols, width, scale, antialias) ||
         !rst__mul_i64(rows.to, width, &n) || !rst__mul_i64(n, channels, &n) ||
         !rst__mul_i64(n, (int64_t)sizeof *mid, &n) || !(mid = rst__malloc((size_t)n))) {
         rc = rst__fail_nomem(err, "imresize");

@@ -26,14 +26,15 @@ int64_t rst__imresize_side(int64_t side, double scale);
 
 /**
  * MATLAB's bicubic imresize in float32, as imresize_np of BSRGAN (utils/utils_image.py): a = -0.5,
- * antialiased, the border mirrored with the edge pixel repeated; columns first, then rows.
+ * the border mirrored with the edge pixel repeated; columns first, then rows.
  *
  * @param src  height x width x channels (a CHW array is `channels` calls with 1 channel)
+ * @param antialias  widen the kernel by 1/scale where the image shrinks
  * @param dst  rst__imresize_side(height) x rst__imresize_side(width) x channels
  * @return 0, RST_EINVAL or RST_ENOMEM
  */
 int rst__imresize(const float *src, int64_t height, int64_t width, int64_t channels, double scale,
-                  float *dst, rst_error *err);
+                  bool antialias, float *dst, rst_error *err);
 
 /** The multiple of base next to side, halves to the even multiple: __make_power_2 of CUT and ASP
  *  (data/base_dataset.py). It may be 0. */

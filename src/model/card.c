@@ -37,7 +37,8 @@ void rst__card_text(char *field, size_t size, const char *text)
     json_decref(ok);
 }
 
-/* Reading --------------------------------------------------------------------------------------- */
+/* Reading ---------------------------------------------------------------------------------------
+ */
 
 typedef struct reader {
     const json_t *root;
@@ -158,7 +159,8 @@ int rst__card_read(rst_card *out, const rst_weights *w, const char *name, rst_er
     return rc < 0 ? rc : 1;
 }
 
-/* Writing --------------------------------------------------------------------------------------- */
+/* Writing ---------------------------------------------------------------------------------------
+ */
 
 static json_t *text_or_null(const char *text)
 {

@@ -10,8 +10,8 @@
 /** How a value is written. */
 typedef enum field_kind {
     FIELD_INT,
-    FIELD_INTS,   /* a list; its length goes to `taps`, or is 8 for squeeze */
-    FIELD_SQUARE, /* a number, or two that are the same */
+    FIELD_INTS, /* a list; its length goes to `taps`, or is 8 for squeeze */
+    FIELD_PAIR, /* two numbers, or one for both */
     FIELD_BOOL,
     FIELD_NOT, /* stored inverted: no_antialias */
     FIELD_WORD /* one of a list, stored as its number (bool: 0 or 1) */
@@ -49,7 +49,7 @@ static const struct field {
     { "in_channels", FIELD_INT, AT(width), F(ATTENTION_GATE), NULL, false },
     { "gating_channels", FIELD_INT, AT(gating_nc), F(ATTENTION_GATE), NULL, false },
     { "inter_channels", FIELD_INT, AT(inter_nc), F(ATTENTION_GATE), NULL, false },
-    { "sub_sample_factor", FIELD_SQUARE, AT(sub_sample), F(ATTENTION_GATE), NULL, false },
+    { "sub_sample_factor", FIELD_PAIR, AT(sub_sample), F(ATTENTION_GATE), NULL, false },
     { "n_layers_D", FIELD_INT, AT(blocks), F(PATCHGAN), NULL, false },
     { "nb", FIELD_INT, AT(blocks), F(RRDB), NULL, false },
     { "gc", FIELD_INT, AT(growth), F(RRDB), NULL, false },
@@ -121,6 +121,14 @@ static int read_ints(const struct field *f, const json_t *v, rst_arch *a, rst_er
     return 0;
 }
 
+static bool read_pair(const json_t *v, int out[2])
+{
+    if (!json_is_array(v))
+        return as_int(v, &out[0]) && as_int(v, &out[1]);
+    return json_array_size(v) == 2 && as_int(json_array_get(v, 0), &out[0]) &&
+           as_int(json_array_get(v, 1), &out[1]);
+}
+
 static int read_word(const struct field *f, const json_t *v, rst_arch *a, rst_error *err)
 {
     const char *word = json_string_value(v);
@@ -143,10 +151,8 @@ static int read_field(const struct field *f, const json_t *v, rst_arch *a, rst_e
         return as_int(v, slot(f, a)) ? 0 : bad(f, err);
     case FIELD_INTS:
         return read_ints(f, v, a, err);
-    case FIELD_SQUARE:
-        if (json_is_array(v) && json_equal(json_array_get(v, 0), json_array_get(v, 1)))
-            v = json_array_get(v, 0);
-        return as_int(v, slot(f, a)) ? 0 : bad(f, err);
+    case FIELD_PAIR:
+        return read_pair(v, slot(f, a)) ? 0 : bad(f, err);
     case FIELD_BOOL:
     case FIELD_NOT:
         if (!json_is_boolean(v))
@@ -254,8 +260,11 @@ static json_t *write_field(const struct field *f, rst_arch *a)
 {
     switch (f->kind) {
     case FIELD_INT:
-    case FIELD_SQUARE:
         return json_integer(*(int *)slot(f, a));
+    case FIELD_PAIR: {
+        const int *two = slot(f, a);
+        return two[0] == two[1] ? json_integer(two[0]) : json_pack("[i,i]", two[0], two[1]);
+    }
     case FIELD_INTS:
         return ints(f, a);
     case FIELD_BOOL:

@@ -2,6 +2,7 @@
 /* CBAM (Woo et al. 2018) and Attention U-Net's grid gate (Schlemper et al. 2019); spec 4.2. */
 #include "grad/engine.h"
 #include "nn/nets.h"
+#include "nn/stats.h"
 
 /* CBAM ------------------------------------------------------------------------------------------
  */
@@ -11,7 +12,7 @@ static rst_tensor *run_channel(rst_module *m, const rst_layer *l, rst_tensor *x)
     const rst_layer *mlp = l->sub[0];
     rst_tensor *mean = rst__layer_run(m, mlp, rst_mean(x, RST_AXIS_H | RST_AXIS_W));
     rst_tensor *max = rst__layer_run(m, mlp, rst_max(x, RST_AXIS_H | RST_AXIS_W));
-    return rst_mul(x, rst_sigmoid(rst_add(mean, max)));
+    return rst_mul(x, rst__stats_gate(m, rst_sigmoid(rst_add(mean, max))));
 }
 
 static rst_tensor *run_spatial(rst_module *m, const rst_layer *l, rst_tensor *x)
@@ -80,8 +81,9 @@ void rst__attention_gate_build(rst_module *m, const rst_arch *a)
     rst_layer *w = rst__add_seq(m, m->root, "W");
     rst__add_conv(m, w, NULL, rst__conv_spec(c, c, 1, 1, 0));
     rst__add_batch_norm(m, w, NULL, c, 1e-5, 0.1);
-    rst_conv_spec theta = rst__conv_spec(c, inter, a->sub_sample, a->sub_sample, 0);
-    theta.no_bias = true;
+    rst_conv_spec theta = { .ci = c, .co = inter, .no_bias = true };
+    for (int i = 0; i < 2; i++)
+        theta.k[i] = theta.stride[i] = a->sub_sample[i];
     rst__add_conv(m, m->root, "theta", theta);
     rst__add_conv(m, m->root, "phi", rst__conv_spec(a->gating_nc, inter, 1, 1, 0));
     rst__add_conv(m, m->root, "psi", rst__conv_spec(inter, 1, 1, 1, 0));

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "grad/engine.h"
 #include "nn/module.h"
+#include "nn/stats.h"
 
 void rst__binomial(int taps, double out[8], double *sum)
 {
@@ -68,6 +69,7 @@ void rst_module_free(rst_module *m)
         param_free(m->param[i]);
     rst__free(m->param);
     rst__layer_free(m->root);
+    rst__stat_set_free(m->stat);
     for (int i = 0; i < m->scrap.nsub; i++)
         rst__layer_free(m->scrap.sub[i]);
     rst__free(m->scrap.sub);
@@ -226,6 +228,7 @@ void rst__module_dropout_feed(rst_module *m, int count, const float *const *mask
 
 rst_tensor *rst_module_forward(rst_module *m, rst_tensor *x)
 {
+    rst__stats_restart(m);
     if (!x || !m->c)
         return NULL;
     if (!m->forward)

@@ -51,6 +51,8 @@ struct rst_module {
     rst_bn_mode bn;
     rst_rng rng;
     rst_mask_feed feed;
+    rst_stats_policy stat_policy;
+    struct rst_stat_set *stat; /* owned; nn/stats.c */
     rst_tensor *(*forward)(rst_module *m,
                            rst_tensor *x); /* NULL: run the root's children in turn */
     int (*features)(rst_module *m, rst_tensor *x, int max, rst_tensor **out);

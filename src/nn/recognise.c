@@ -280,7 +280,8 @@ static bool guess_block(const view *v, rst_arch *a)
         start(a, "attention_gate");
         a->width = dim(t, 1);
         a->inter_nc = dim(t, 0);
-        a->sub_sample = dim(t, 2);
+        a->sub_sample[0] = dim(t, 2);
+        a->sub_sample[1] = dim(t, 3);
         a->gating_nc = dim(get(v, "phi.weight"), 1);
         return true;
     } else if ((t = get(v, "%s.3.weight", mlp))) {

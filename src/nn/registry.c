@@ -78,7 +78,7 @@ static const struct preset {
     { "inception_kid", { RST_NET_INCEPTION, .input_nc = 3, .kid = true } },
     { "ammfi", { RST_NET_AMMFI_GATE, .width = 128, .reduction = 16 } },
     { "attention_gate",
-      { RST_NET_ATTENTION_GATE, .width = 64, .gating_nc = 128, .sub_sample = 2 } },
+      { RST_NET_ATTENTION_GATE, .width = 64, .gating_nc = 128, .sub_sample = { 2, 2 } } },
     { "cbam", { RST_NET_CBAM, .width = 64, .reduction = 16 } },
     { "cbam_channel", { RST_NET_CBAM_CHANNEL, .width = 64, .reduction = 16 } },
     { "cbam_spatial", { RST_NET_CBAM_SPATIAL, .width = 1, .reduction = 16 } },
@@ -234,7 +234,8 @@ static int check_depth(const rst_arch *a, rst_error *err)
     case RST_NET_ATTENTION_GATE:
         return range("gating_channels", a->gating_nc, 1, 1 << 14, err) < 0 ||
                        range("inter_channels", a->inter_nc, 0, 1 << 14, err) < 0 ||
-                       range("sub_sample_factor", a->sub_sample, 1, 16, err) < 0
+                       range("sub_sample_factor", a->sub_sample[0], 1, 16, err) < 0 ||
+                       range("sub_sample_factor", a->sub_sample[1], 1, 16, err) < 0
                    ? RST_EINVAL
                    : 0;
     default:

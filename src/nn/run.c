@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "grad/engine.h"
 #include "nn/module.h"
+#include "nn/stats.h"
 
 static rst_tensor *value(const rst_param *p)
 {
@@ -24,8 +25,11 @@ static rst_tensor *run_conv(rst_module *m, const rst_layer *l, rst_tensor *x, rs
 /* The one place where a normalisation's statistics are chosen. */
 static rst_tensor *run_norm(rst_module *m, const rst_layer *l, rst_tensor *x)
 {
-    if (l->kind == RST_LAYER_INSTANCE_NORM || m->bn == RST_BN_BATCH)
+    if (l->kind == RST_LAYER_INSTANCE_NORM || m->bn == RST_BN_BATCH) {
+        if (m->stat_policy != RST_STATS_TILE)
+            return rst__stats_norm(m, x, value(l->w), value(l->b), l->eps);
         return rst_instance_norm(x, value(l->w), value(l->b), l->eps);
+    }
     if (m->bn == RST_BN_TRAIN && m->c->stash_mode != RST_STASH_POP)
         l->tracked->count++;
     return rst_batch_norm(x, value(l->w), value(l->b), value(l->mean), value(l->var), m->bn,

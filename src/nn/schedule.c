@@ -44,7 +44,9 @@ void rst_schedule_report(rst_schedule *s, double loss)
         return;
     }
     if (++s->bad > PATIENCE) {
-        s->factor *= 0.2;
+        /* PyTorch leaves the rate alone where the step down is 1e-8 or less. */
+        if (s->lr * s->factor * 0.8 > 1e-8)
+            s->factor *= 0.2;
         s->bad = 0;
     }
 }

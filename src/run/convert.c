@@ -18,8 +18,8 @@ static target target_of(const char *path)
     const char *dot = strrchr(rst__basename(path), '.');
     if (dot && strcasecmp(dot, ".safetensors") == 0)
         return TARGET_SAFETENSORS;
-    return dot && (strcasecmp(dot, ".pth") == 0 || strcasecmp(dot, ".pt") == 0) ? TARGET_PTH :
-                                                                                  TARGET_NONE;
+    return dot && (strcasecmp(dot, ".pth") == 0 || strcasecmp(dot, ".pt") == 0) ? TARGET_PTH
+                                                                                : TARGET_NONE;
 }
 
 static int check_target(const char *path, rst_error *err)
@@ -76,6 +76,10 @@ static int describe(rst_weights *w, const char *in, const rst_convert_options *o
         id.card.mpp = o->mpp;
     if (o->recipe)
         rst__card_text(id.card.recipe, sizeof id.card.recipe, o->recipe);
+    if (o->bn != RST_MODEL_BN_CARD)
+        rst__card_text(id.card.bn, sizeof id.card.bn,
+                       o->bn == RST_MODEL_BN_BATCH ? "batch" : "running");
+    id.card.dropout = id.card.dropout || o->dropout;
     r->known = true;
     r->arch = id.arch;
     (void)snprintf(r->note, sizeof r->note, "%s", id.note);
@@ -106,7 +110,8 @@ int rst_model_convert(const char *in, const char *out, const rst_convert_options
     return rc;
 }
 
-/* Fresh weights --------------------------------------------------------------------------------- */
+/* Fresh weights ---------------------------------------------------------------------------------
+ */
 
 static int init_card(rst_card *card, const rst_arch *a, const rst_init_options *o, rst_error *err)
 {

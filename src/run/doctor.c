@@ -20,7 +20,8 @@
 #include "model/versions.h"
 #include "run/inspect.h"
 
-/* The machine ----------------------------------------------------------------------------------- */
+/* The machine -----------------------------------------------------------------------------------
+ */
 
 static json_t *processor_name(void)
 {
@@ -28,8 +29,8 @@ static json_t *processor_name(void)
     unsigned r[12] = { 0 };
     bool ok = true;
     for (unsigned i = 0; i < 3; i++)
-        ok = ok && __get_cpuid(0x80000002u + i, &r[4 * i], &r[4 * i + 1], &r[4 * i + 2],
-                               &r[4 * i + 3]);
+        ok = ok &&
+             __get_cpuid(0x80000002u + i, &r[4 * i], &r[4 * i + 1], &r[4 * i + 2], &r[4 * i + 3]);
     char text[sizeof r + 1];
     memcpy(text, r, sizeof r);
     text[sizeof r] = 0;
@@ -68,8 +69,8 @@ static json_t *processor_features(void)
 static json_t *mebibytes(int name)
 {
     long pages = sysconf(name), size = sysconf(_SC_PAGESIZE);
-    return pages > 0 && size > 0 ? json_integer((json_int_t)(pages >> 10) * size >> 10) :
-                                   json_null();
+    return pages > 0 && size > 0 ? json_integer((json_int_t)(pages >> 10) * size >> 10)
+                                 : json_null();
 }
 
 static json_t *libraries(const char *kernels)
@@ -85,7 +86,8 @@ static json_t *libraries(const char *kernels)
                      dnnl);
 }
 
-/* The self-test --------------------------------------------------------------------------------- */
+/* The self-test ---------------------------------------------------------------------------------
+ */
 
 enum { SIDE = 34, CI = 16, CO = 24 };
 
@@ -204,7 +206,8 @@ static int run_tests(json_t **out, rst_error *err)
     return verdict;
 }
 
-/* Together -------------------------------------------------------------------------------------- */
+/* Together --------------------------------------------------------------------------------------
+ */
 
 static json_t *backends(json_t **root, rst_error *err)
 {
@@ -248,8 +251,7 @@ int rst__doctor(json_t **out, rst_error *err)
     rst__json_set(&root, "convolutions", implementations());
     rst__json_set(&root, "memory_mib", mebibytes(_SC_PHYS_PAGES));
     rst__json_set(&root, "memory_free_mib", mebibytes(_SC_AVPHYS_PAGES));
-    rst__json_set(&root, "libraries",
-                  libraries(json_string_value(json_object_get(list, "cpu"))));
+    rst__json_set(&root, "libraries", libraries(json_string_value(json_object_get(list, "cpu"))));
     json_decref(list);
     int rc = run_tests(&tests, err);
     rst__json_set(&root, "self_test", tests);

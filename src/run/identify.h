@@ -10,7 +10,7 @@
 
 typedef struct rst_identity {
     rst_arch arch;
-    rst_card card;  /* arch is filled in; defaults if the file has none */
+    rst_card card; /* arch is filled in; defaults if the file has none */
     bool has_card;
     char note[256]; /* what could only be guessed, or "" */
     rst_weights_info file;

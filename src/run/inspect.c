@@ -28,7 +28,8 @@ static json_t *plain(const char *text)
     return json_string(buf);
 }
 
-/* Pictures -------------------------------------------------------------------------------------- */
+/* Pictures --------------------------------------------------------------------------------------
+ */
 
 typedef int (*decoder)(const rst_decode_job *job, rst_raw_image *out, rst_error *err);
 
@@ -85,7 +86,8 @@ static int inspect_picture(json_t **root, const char *path, int which, rst_error
     return 0;
 }
 
-/* Weights --------------------------------------------------------------------------------------- */
+/* Weights ---------------------------------------------------------------------------------------
+ */
 
 static void count_tensors(json_t **root, const rst_weights *w)
 {
@@ -159,7 +161,8 @@ static int inspect_weights(json_t **root, const char *path, rst_error *err)
     return rc;
 }
 
-/* Both ------------------------------------------------------------------------------------------ */
+/* Both ------------------------------------------------------------------------------------------
+ */
 
 static int describe_file(json_t **root, const char *path, rst_error *err)
 {

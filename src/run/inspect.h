@@ -25,7 +25,8 @@ int rst__inspect(json_t **out, const char *path, rst_error *err);
  */
 int rst__doctor(json_t **out, rst_error *err);
 
-/** Gives a value to a key. When memory runs out *root is freed and stays NULL, to be told at the end. */
+/** Gives a value to a key. When memory runs out *root is freed and stays NULL, to be told at the
+ * end. */
 void rst__json_set(json_t **root, const char *key, json_t *value);
 
 #endif

@@ -47,7 +47,8 @@ void rst_model_close(rst_model *m)
     rst__free(m);
 }
 
-/* Opening --------------------------------------------------------------------------------------- */
+/* Opening ---------------------------------------------------------------------------------------
+ */
 
 static rst_bn_mode bn_mode(const rst_model *m, rst_model_bn wanted)
 {
@@ -130,7 +131,8 @@ rst_model_info rst_model_describe(const rst_model *m)
                              .scale = rst_arch_scale(&m->arch) };
 }
 
-/* Recordings ------------------------------------------------------------------------------------ */
+/* Recordings ------------------------------------------------------------------------------------
+ */
 
 static int forward(void *arg, rst_tensor *x, rst_tensor **out, int max)
 {
@@ -148,7 +150,8 @@ static recording *oldest(rst_model *m)
     return r;
 }
 
-/* Recordings go, least used first, until those left and a new one of `more` bytes fit the budget. */
+/* Recordings go, least used first, until those left and a new one of `more` bytes fit the budget.
+ */
 static void make_room(rst_model *m, size_t more)
 {
     for (int left = PLANS; left > 0; left--) {
@@ -198,15 +201,16 @@ static int find_plan(rst_model *m, rst_dims s, rst_plan **out, rst_error *err)
         r->plan = NULL;
         return rc;
     }
-    size_t bytes = rst__plan_describe(r->plan).arena_bytes +
-                   4 * (size_t)rst_module_param_count(m->net);
+    size_t bytes =
+        rst__plan_describe(r->plan).arena_bytes + 4 * (size_t)rst_module_param_count(m->net);
     make_room(m, bytes);
     *r = (recording){ r->plan, s, bytes, m->clock };
     *out = r->plan;
     return 0;
 }
 
-/* Pixels ---------------------------------------------------------------------------------------- */
+/* Pixels ----------------------------------------------------------------------------------------
+ */
 
 static int64_t up_to(int64_t n, int64_t step)
 {
@@ -261,7 +265,8 @@ static bool all_finite(const float *v, int64_t n)
     return ok;
 }
 
-/* Translating ----------------------------------------------------------------------------------- */
+/* Translating -----------------------------------------------------------------------------------
+ */
 
 /* One picture's way through the network. */
 typedef struct pass {
@@ -299,8 +304,8 @@ static int explain(const pass *p, int rc, const rst_error *why, rst_error *err)
     if (rc == RST_ENOMEM) {
         drop_all(p->m);
         return rst_fail(err, rc,
-                        "%s: out of memory for %lld x %lld pixels; smaller tiles need less", p->name,
-                        (long long)p->in->width, (long long)p->in->height);
+                        "%s: out of memory for %lld x %lld pixels; smaller tiles need less",
+                        p->name, (long long)p->in->width, (long long)p->in->height);
     }
     return rst_fail(err, rc == RST_EINVAL ? RST_EFORMAT : rc, "%s: %lld x %lld pixels: %s", p->name,
                     (long long)p->in->width, (long long)p->in->height, why->msg);

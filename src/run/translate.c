@@ -51,7 +51,8 @@ rst_translation_file rst_translation_get(const rst_translation *t, int64_t i)
     return (rst_translation_file){ f->in, f->out, f->err };
 }
 
-/* Inputs ---------------------------------------------------------------------------------------- */
+/* Inputs ----------------------------------------------------------------------------------------
+ */
 
 /* a/b, owned; NULL when out of memory. */
 static char *join(const char *a, size_t len, const char *b, const char *end)
@@ -61,7 +62,8 @@ static char *join(const char *a, size_t len, const char *b, const char *end)
     size_t n = len + strlen(b) + strlen(end) + 2;
     char *s = rst__malloc(n);
     if (s)
-        (void)snprintf(s, n, "%.*s%s%s%s", (int)len, a, len && a[len - 1] == '/' ? "" : "/", b, end);
+        (void)snprintf(s, n, "%.*s%s%s%s", (int)len, a, len && a[len - 1] == '/' ? "" : "/", b,
+                       end);
     return s;
 }
 
@@ -107,7 +109,8 @@ static int add_folder(rst_translation *t, const char *path, rst_error *err)
     return rc;
 }
 
-/* Outputs --------------------------------------------------------------------------------------- */
+/* Outputs ---------------------------------------------------------------------------------------
+ */
 
 static char *png_in(const char *folder, const char *in)
 {
@@ -287,7 +290,8 @@ int rst_translation_plan(rst_translation **out, const char *const *in, int count
     return 0;
 }
 
-/* Running --------------------------------------------------------------------------------------- */
+/* Running ---------------------------------------------------------------------------------------
+ */
 
 typedef struct runner {
     rst_translation *t;

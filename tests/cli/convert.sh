@@ -75,6 +75,11 @@ expect 3 'missing.pth: No such file' convert missing.pth d.safetensors
 expect 3 'not a regular file' convert . d.safetensors
 absent d.safetensors d.png
 
+expect 4 'failed: missing.pth' info b.safetensors missing.pth
+[ "$(grep -c '^network: ' out)" = 1 ] || problem 'info of two files, one missing, does not show the other'
+expect 0 - info --json b.safetensors c.safetensors
+[ "$(grep -c '^{.*}$' out)" = 2 ] || problem 'info --json is not one object a line'
+
 # Outputs that cannot be.
 expect 1 'd.safetensors' convert b.safetensors a.pth/d.safetensors
 expect 1 'd.safetensors' convert b.safetensors nowhere/d.safetensors

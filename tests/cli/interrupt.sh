@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib/common.sh"
 
 expect 0 . convert --init rrdbnet_x4 --nf 4 --nb 1 --gc 4 x4.safetensors
-expect 0 . convert --init resnet_9blocks --ngf 64 slow.safetensors
+expect 0 . convert --init resnet_9blocks --ngf 16 slow.safetensors
 expect 0 . translate -m x4.safetensors "$images/rgb.jpg" -o small.png
 expect 0 . translate -m x4.safetensors small.png -o large.png
 

@@ -2,15 +2,16 @@
 /* A published network on real pictures: the command converts StainNet and translates the shared
  * scanner pairs, whose mean PSNR is known (spec 14.4). */
 #include <math.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include <restain/image.h>
 

@@ -64,6 +64,10 @@ expect 0 . translate -m m.safetensors "$images/gray.jpg" -o grey.png --gray-to-r
 expect 0 . convert --init resnet_4blocks --ngf 4 --input-nc 1 --output-nc 1 mono.safetensors
 expect 0 . translate -m mono.safetensors "$images/gray.jpg" -o mono.png
 [ "$(info mono.png channels)" = 1 ] || problem 'a network of one channel gave another number'
+expect 0 . convert mono.safetensors mono-mpp.safetensors --mpp 0.5
+expect 0 'warning: .*0.25 um per pixel, the model was made for 0.5' \
+    translate -m mono-mpp.safetensors "$images/big_endian_gray.tif" -o mpp.tif
+[ "$(info mpp.tif mpp)" = 0.25 ] || problem 'the mpp of a picture was lost'
 expect 3 'rgb.png: 3 channels where 1 are due' translate -m mono.safetensors "$images/rgb.png" -o x.png
 expect 0 . convert --init basic --ndf 4 d.safetensors
 expect 3 'no network that translates' translate -m d.safetensors in/b.png -o x.png
@@ -111,10 +115,16 @@ expect 0 . translate -m u.safetensors --dropout in -o u-dropout
 expect 0 . translate -m u.safetensors --dropout in/b.png -o u-dropout.png
 expect 0 . translate -m u.safetensors --dropout --seed 1 in/b.png -o u-seed.png
 same u.png u-batch.png
+expect 0 . convert u.safetensors u-card.safetensors --bn running
+expect 0 . translate -m u-card.safetensors in/b.png -o u-card.png
+same u-card.png u-running.png
+expect 0 . convert u.safetensors u-card.safetensors --dropout --overwrite
+expect 0 . translate -m u-card.safetensors in/b.png -o u-card.png --overwrite
 differ u.png u-running.png
 differ u.png u-dropout.png
 differ u-seed.png u-dropout.png
 same u-dropout.png u-dropout/b.png
+same u-card.png u-dropout.png
 
 # NaN in the weights is found in the result. StainNet of width 1: 12 numbers, all NaN.
 tensor() { # NAME SHAPE FROM TO

@@ -41,7 +41,8 @@ expect 2 "no network is called 'resnet_6block'; the nearest is resnet_6blocks" c
 expect 2 'ndf: resnet_6blocks has no such option' convert --init resnet_6blocks --ndf 4 a.pth
 expect 2 'ngf: only with --arch or --init' convert --ngf 4 a.pth b.safetensors
 expect 2 'seed: only with --init' convert --seed 4 a.pth b.safetensors
-expect 2 'goes with neither' convert --raw --mpp 0.5 a.pth b.safetensors
+expect 2 'not go with --arch' convert --init stainnet --arch stainnet a.pth
+expect 2 'not go with --mpp' convert --raw --mpp 0.5 a.pth b.safetensors
 expect 2 'mpp nan: not a number' convert --mpp nan a.pth b.safetensors
 expect 2 'mpp 1000: must be 0.01 to 100' convert --mpp 1000 a.pth b.safetensors
 expect 2 'stem_k is 5' convert --init resnet_6blocks --stem-k 5 a.pth
@@ -59,4 +60,10 @@ expect 0 - doctor
 grep -q 'All is well' out || problem 'doctor does not say that all is well'
 expect 0 - doctor --json
 grep -q '"self_test":{' out || problem 'doctor --json has no self_test'
+RESTAIN_ISA=none
+export RESTAIN_ISA
+expect 6 'self-test: direct convolution.*RESTAIN_ISA=none' doctor
+grep -q 'All is well' out && problem 'doctor says that all is well when it is not'
+expect 2 'RESTAIN_ISA=none' translate -m m.safetensors "$images/rgb.png" -o u.png
+absent u.png
 finish

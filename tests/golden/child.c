@@ -89,11 +89,24 @@ bool gold_limit(gold_case *g, double mib, double seconds)
     /* Computing time, so that a busy machine does not fail the case; ten times as much by the
      * clock. */
     rlim_t whole = (rlim_t)seconds + ((double)(rlim_t)seconds < seconds);
-    struct rlimit cpu = { whole, whole }, size = { 0, 0 };
+    struct rlimit cpu = { whole, whole }, size;
+    if (getrlimit(RLIMIT_FSIZE, &size) != 0)
+        return gold_fail(g, "limits cannot be read: %s", strerror(errno));
+    size.rlim_cur = 0;
     if (setrlimit(RLIMIT_CPU, &cpu) != 0 || setrlimit(RLIMIT_FSIZE, &size) != 0)
         return gold_fail(g, "limits cannot be set: %s", strerror(errno));
     (void)alarm((unsigned)(10 * whole));
     return limit_memory(g, mib);
+}
+
+bool gold_allow_writing(gold_case *g)
+{
+    struct rlimit size;
+    if (getrlimit(RLIMIT_FSIZE, &size) != 0)
+        return gold_fail(g, "limits cannot be read: %s", strerror(errno));
+    size.rlim_cur = size.rlim_max;
+    return setrlimit(RLIMIT_FSIZE, &size) == 0 ||
+           gold_fail(g, "limits cannot be lifted: %s", strerror(errno));
 }
 
 /* Mapping -------------------------------------------------------------------------------------- */

@@ -152,17 +152,19 @@ static bool matlab_imresize(gold_case *g)
     rst_error err = RST_ERROR_INIT;
     const rst_weight *w = gold_tensor(g, "input.", "image");
     double scale = gold_real(g, "scale", 1);
-    if (!w || !gold_bool(g, "antialiasing", true) || w->rank < 2)
-        return gold_fail(g, "cannot be mapped: imresize without antialiasing");
+    bool antialias = gold_bool(g, "antialiasing", true);
+    if (!w || w->rank < 2)
+        return gold_fail(g, "input.image is missing or no image");
     int64_t h = w->shape[w->rank - 2], wide = w->shape[w->rank - 1];
     int64_t oh = rst__imresize_side(h, scale), ow = rst__imresize_side(wide, scale);
-    int64_t planes = rst_weight_elements(w) / (h * wide);
     if (oh < 1 || ow < 1)
         return gold_fail(g, "imresize gives no pixel");
+    int64_t planes = rst_weight_elements(w) / (h * wide);
     float *in = floats_of(w), *out = gold_alloc((size_t)(planes * oh * ow), sizeof *out);
     int rc = 0;
     for (int64_t i = 0; i < planes && rc == 0; i++)
-        rc = rst__imresize(in + i * h * wide, h, wide, 1, scale, out + i * oh * ow, &err);
+        rc =
+            rst__imresize(in + i * h * wide, h, wide, 1, scale, antialias, out + i * oh * ow, &err);
     bool ok = rc == 0 ? put_floats(g, "output.image", out, planes * oh * ow)
                       : gold_fail(g, "%s", err.msg);
     free(in);
@@ -211,7 +213,7 @@ static bool parse_view(gold_case *g, rst_multimag_view *v)
         return true;
     rst_resize_filter filter;
     json_t *a = json_object_get(down, "a");
-    int64_t size[2], side = v->uniform / gold_int(g, "sf", 4);
+    int64_t size[2], sf = gold_int(g, "sf", 4), side = sf > 0 ? v->uniform / sf : 0;
     if (!parse_filter(g, json_string_value(json_object_get(down, "filter")), &filter) ||
         !gold_pair(g, down, "out", size))
         return false;

@@ -146,7 +146,8 @@ void gold_note_convs(gold_case *g, const rst_module *m);
 
 /* planned.c ------------------------------------------------------------------------------------ */
 
-/** Hands over a network that maps input.IN to output.OUT; gold_planned runs it again later. */
+/** Hands over a network that maps input.IN to output.OUT (NULL: to none of them as it is);
+ *  gold_planned runs it again later. */
 void gold_give_net(gold_case *g, rst_module *m, const char *in, const char *out);
 /** Outside of scopes: records that pass and compares what its replay gives. */
 bool gold_planned(gold_case *g);
@@ -171,5 +172,7 @@ extern const gold_op gold_layers[], gold_nets[], gold_losses[], gold_optim[], go
 void gold_run(const gold_options *o, const char *dir, gold_verdict *v);
 /** In a case's process: at most so much more memory and so much time; no file may grow. */
 bool gold_limit(gold_case *g, double mib, double seconds);
+/** Files may grow again (the report may be one). */
+bool gold_allow_writing(gold_case *g);
 
 #endif

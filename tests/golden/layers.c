@@ -18,14 +18,18 @@ static bool forward_one(gold_case *g, rst_module *m, json_t *f)
     double a = scale ? json_number_value(scale) : 1, b = shift ? json_number_value(shift) : 0;
     if (a != 1 || b != 0)
         x = rst_affine(x, a, b);
+    else
+        gold_give_net(g, m, in, out);
     return gold_out(g, out, rst_module_forward(m, x));
 }
 
 static bool forwards(gold_case *g, rst_module *m)
 {
     json_t *list = json_object_get(g->options, "forwards");
-    if (!list)
+    if (!list) {
+        gold_give_net(g, m, "x", "y");
         return gold_out(g, "y", rst_module_forward(m, gold_input(g, "x")));
+    }
     if (!json_is_array(list) || json_array_size(list) == 0)
         return gold_fail(g, "options.forwards is no list");
     for (size_t i = 0; i < json_array_size(list); i++)
@@ -39,7 +43,7 @@ static bool run_module(gold_case *g, rst_module *m)
     if (!m)
         return false;
     gold_note_convs(g, m);
-    gold_give_net(g, m, "x", "y");
+    gold_give_net(g, m, "x", NULL);
     return forwards(g, m) && gold_backward(g, m) && gold_after(g, m);
 }
 
@@ -123,12 +127,13 @@ static bool attention_gate(gold_case *g)
         return false;
     if (gold_has(g, "sub_sample_factor") && !gold_pair(g, g->options, "sub_sample_factor", sub))
         return false;
-    if (sub[0] != sub[1] || (mode && strcmp(mode, "concatenation") != 0))
-        return gold_fail(g, "cannot be mapped: attention_gate of another mode or sub-sampling");
+    if (mode && strcmp(mode, "concatenation") != 0)
+        return gold_fail(g, "cannot be mapped: attention_gate of another mode");
     a.width = (int)gold_int(g, "in_channels", 0);
     a.gating_nc = (int)gold_int(g, "gating_channels", 0);
     a.inter_nc = (int)gold_int(g, "inter_channels", 0);
-    a.sub_sample = (int)sub[0];
+    a.sub_sample[0] = (int)sub[0];
+    a.sub_sample[1] = (int)sub[1];
     json_t *f = json_array_get(json_object_get(g->options, "forwards"), 0);
     const char *in[2] = { "x", "g" }, *out[2] = { "y", "att" };
     for (size_t i = 0; f && i < 2; i++) {

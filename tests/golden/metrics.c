@@ -298,7 +298,11 @@ static rst_tensor *inception_input(gold_case *g, rst_tensor *x)
     rst_feature_scaling s;
     int64_t size[2];
     const char *mode = json_string_value(json_object_get(o, "mode"));
-    if (!parse_scaling(g, &s) || !gold_pair(g, o, "size", size))
+    if (!parse_scaling(g, &s))
+        return NULL;
+    if (o && json_is_null(o)) /* as it is */
+        return rst__feature_input(x, &s);
+    if (!gold_pair(g, o, "size", size))
         return NULL;
     if (!mode || strcmp(mode, "bilinear") != 0 ||
         json_is_true(json_object_get(o, "align_corners")) ||

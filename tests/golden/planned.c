@@ -63,7 +63,7 @@ bool gold_planned(gold_case *g)
     char name[256];
     rst_plan *plan = NULL;
     rst_error err = RST_ERROR_INIT;
-    (void)snprintf(name, sizeof name, "output.%s", g->net_out);
+    (void)snprintf(name, sizeof name, "output.%s", g->net_out ? g->net_out : "");
     json_t *how = json_object_get(g->tensors, name);
     const rst_weight *in = gold_find(g, "input.", g->net_in);
     if (!how || !in || (g->train && !keeps_no_state(g->net)))

@@ -122,4 +122,8 @@ failing "was not loaded"
 take formats/hostile_zip_os_system
 spoil "s|/tmp/golden_hostile_was_executed|$dir/empty|"
 failing "exists before"
+take formats/zip_zip64_headers
+expect 0 "1 passed" "$dir/case" --backend ref --verbose
+spoil 's/"max_seconds": *[0-9.]*/"max_seconds": 0/'
+failing "values.limits"
 exit "$bad"

@@ -139,15 +139,15 @@ static void test_resize_refuses_and_survives_no_memory(void **state)
     float f[4] = { 0 };
     assert_int_equal(rst__image_resize(&img, 0, 9, RST_RESIZE_BICUBIC, &out, &err), RST_EINVAL);
     assert_int_equal(rst__image_resize(&img, 9, -1, RST_RESIZE_BICUBIC, &out, &err), RST_EINVAL);
-    assert_int_equal(rst__imresize(f, 2, 2, 1, 0, f, &err), RST_EINVAL);
-    assert_int_equal(rst__imresize(f, 2, 2, 1, (double)NAN, f, &err), RST_EINVAL);
-    assert_int_equal(rst__imresize(f, 2, 2, 0, 2, f, &err), RST_EINVAL);
+    assert_int_equal(rst__imresize(f, 2, 2, 1, 0, true, f, &err), RST_EINVAL);
+    assert_int_equal(rst__imresize(f, 2, 2, 1, (double)NAN, true, f, &err), RST_EINVAL);
+    assert_int_equal(rst__imresize(f, 2, 2, 0, 2, true, f, &err), RST_EINVAL);
     const long live = rst__alloc_live();
     for (int which = 0; which < 2; which++)
         for (long n = 0;; n++) {
             float dst[16];
             rst__alloc_fail_after(n);
-            int rc = which ? rst__imresize(f, 2, 2, 1, 2, dst, &err)
+            int rc = which ? rst__imresize(f, 2, 2, 1, 2, true, dst, &err)
                            : rst__image_resize(&img, 5, 20, RST_RESIZE_BILINEAR, &out, &err);
             rst__alloc_fail_after(-1);
             if (rc == 0)
@@ -168,7 +168,7 @@ static void test_imresize_impulse(void **state)
     static const float want[9] = { [5] = -0.0234375f, -0.0703125f, 0.2265625f, 0.8671875f };
     float src[9 * 2] = { 0 }, dst[18 * 4];
     src[4] = src[13] = 1; /* both rows alike: nothing happens across them */
-    assert_int_equal(rst__imresize(src, 2, 9, 1, 2, dst, NULL), 0);
+    assert_int_equal(rst__imresize(src, 2, 9, 1, 2, true, dst, NULL), 0);
     for (int y = 0; y < 4; y++)
         for (int x = 0; x < 18; x++)
             assert_true(fabsf(dst[y * 18 + x] - want[x < 9 ? x : 17 - x]) < 1e-6f);
@@ -188,8 +188,8 @@ static void test_imresize_keeps_constants_and_channels(void **state)
             src[i * C + 1] = plane[i] = (float)(i * 37 % 101) / 101.0f;
             src[i * C + 2] = -3.0f;
         }
-        assert_int_equal(rst__imresize(src, H, W, C, scales[k], dst, NULL), 0);
-        assert_int_equal(rst__imresize(plane, H, W, 1, scales[k], one, NULL), 0);
+        assert_int_equal(rst__imresize(src, H, W, C, scales[k], true, dst, NULL), 0);
+        assert_int_equal(rst__imresize(plane, H, W, 1, scales[k], true, one, NULL), 0);
         for (int64_t i = 0; i < h * w; i++) {
             assert_true(fabsf(dst[i * C] - 0.25f) < 1e-6f);
             assert_true(fabsf(dst[i * C + 2] + 3.0f) < 1e-5f);
@@ -207,7 +207,7 @@ static void test_imresize_halves(void **state)
     static const double k[] = { -0.01171875, -0.03515625, 0.11328125, 0.43359375 };
     const float src[8] = { 3, 1, 4, 1, 5, 9, 2, 6 };
     float dst[4];
-    assert_int_equal(rst__imresize(src, 1, 8, 1, 0.5, dst, NULL), 0);
+    assert_int_equal(rst__imresize(src, 1, 8, 1, 0.5, true, dst, NULL), 0);
     for (int o = 0; o < 4; o++) {
         double want = 0;
         for (int i = 0; i < 8; i++) {

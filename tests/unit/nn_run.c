@@ -475,6 +475,11 @@ static void test_schedule(void **state)
     assert_true(rst_schedule_rate(&s, 7) == 1);
     rst_schedule_report(&s, 0);
     assert_true(fabs(rst_schedule_rate(&s, 8) - 0.2) < 1e-12);
+    /* 2e-4 / 5^6 = 1.28e-8 goes down once more; then a step of 2.05e-9 is too small to be made. */
+    s.lr = 2e-4;
+    for (int i = 0; i < 100; i++)
+        rst_schedule_report(&s, 0);
+    assert_true(fabs(rst_schedule_rate(&s, 8) / 2.56e-9 - 1) < 1e-12);
 }
 
 static int setup(void **state)

@@ -61,6 +61,13 @@ int rst__cpu_conv_pack(rst_dev *base, const rst_conv *g, bool data, const void *
     return 0;
 }
 
+int rst__cpu_conv_tile(rst_dev *dev, const rst_conv *g, bool data, int *tile)
+{
+    (void)data;
+    *tile = g->groups == 1 && use_winograd(rst__cpu(dev), g) ? RST_WINO_TILE : 1;
+    return 0;
+}
+
 int rst__cpu_packed_free(rst_dev *dev, rst_packed *pk)
 {
     (void)dev;

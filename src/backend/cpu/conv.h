@@ -7,6 +7,7 @@
 #include "backend/cpu/cpu.h"
 
 int rst__cpu_conv_pack(rst_dev *dev, const rst_conv *g, bool data, const void *w, rst_packed **out);
+int rst__cpu_conv_tile(rst_dev *dev, const rst_conv *g, bool data, int *tile);
 int rst__cpu_packed_free(rst_dev *dev, rst_packed *pk);
 int rst__cpu_conv_fwd(rst_dev *dev, const rst_conv *g, const void *x, const void *w,
                       const rst_packed *pk, const rst_epilogue *ep, void *y);

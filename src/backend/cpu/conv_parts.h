@@ -7,6 +7,9 @@
 
 #include "backend/cpu/cpu.h"
 
+/** Outputs per side of a Winograd tile. */
+enum { RST_WINO_TILE = 4 };
+
 /** Row (or column) i of a padded image as one of the n stored ones; -1: it is a zero. */
 static inline int64_t rst__pad_index(rst_pad_mode mode, int64_t i, int64_t n)
 {
@@ -59,7 +62,7 @@ static inline int rst__panel_width(const rst__isa *isa, int64_t k, int64_t p)
 /** Threads worth starting for this many multiply-adds. */
 static inline int rst__cpu_threads(const rst_cpu_dev *dev, double macs)
 {
-    return macs < 3e4 ? 1 : dev->base.threads;
+    return macs < 2e5 ? 1 : dev->base.threads;
 }
 
 /** Reduction length that keeps a panel of B in the first cache. */

@@ -96,6 +96,7 @@ static rst_backend table = {
     .reduce_max = rst__cpu_reduce_max,
     .reduce_max_vjp = rst__cpu_reduce_max_vjp,
     .expand = rst__cpu_expand,
+    .conv_tile = rst__cpu_conv_tile,
     .conv_pack = rst__cpu_conv_pack,
     .packed_free = rst__cpu_packed_free,
     .conv_fwd = rst__cpu_conv_fwd,

@@ -14,6 +14,8 @@
 #define STRIP_FLOATS (2500000)
 /* A result from this size on leaves the caches before anybody reads it. */
 #define STREAM_FLOATS (12 << 20)
+/* Tiles summed at a time for the weight gradient: lines of both sides that fit the first cache. */
+#define GRAD_TILES    160
 #define PACK_CHANNELS 16
 
 typedef struct strips {
@@ -251,24 +253,27 @@ static void transform_dy(const grad_job *j, int64_t first, int64_t from, int64_t
 static void multiply_grad(const grad_job *j, int64_t count, bool add, int64_t from, int64_t to)
 {
     const rst__isa *isa = j->isa;
-    const int64_t panels = rst__panels(isa, j->x.c);
+    const int64_t panels = rst__panels(isa, j->x.c), chunks = (count + GRAD_TILES - 1) / GRAD_TILES;
     for (int64_t i = from; i < to; i++) {
         const int64_t xi = i / panels, p = i % panels;
         const int width = rst__panel_width(isa, j->x.c, p);
-        isa->panel(&(rst__panel){
-            .a = j->z + xi * j->zplane,
-            .b = j->v + xi * j->vplane + p * isa->nr,
-            .c = j->s + xi * j->co * j->lds + p * isa->nr,
-            .m = j->co,
-            .outer = 1,
-            .inner = count,
-            .ra = 1,
-            .ka = j->ldz,
-            .kb = j->ldv,
-            .ldc = j->lds,
-            .width = width > isa->vl ? isa->nr : isa->vl,
-            .add = add,
-        });
+        for (int64_t q = 0; q < chunks; q++) {
+            const int64_t t0 = count * q / chunks, t1 = count * (q + 1) / chunks;
+            isa->panel(&(rst__panel){
+                .a = j->z + xi * j->zplane + t0 * j->ldz,
+                .b = j->v + xi * j->vplane + t0 * j->ldv + p * isa->nr,
+                .c = j->s + xi * j->co * j->lds + p * isa->nr,
+                .m = j->co,
+                .outer = 1,
+                .inner = t1 - t0,
+                .ra = 1,
+                .ka = j->ldz,
+                .kb = j->ldv,
+                .ldc = j->lds,
+                .width = width > isa->vl ? isa->nr : isa->vl,
+                .add = add || q > 0,
+            });
+        }
     }
 }
 

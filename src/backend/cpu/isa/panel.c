@@ -75,7 +75,8 @@ RST_INLINE void block(const rst__panel *p, const float *a, float *c, const int m
     }
 #define BLOCKS(mr) BLOCK(mr, 1) BLOCK(mr, 2)
 BLOCKS(1)
-BLOCKS(2) BLOCKS(3) BLOCKS(4) BLOCKS(5) BLOCKS(6)
+BLOCKS(2)
+BLOCKS(3) BLOCKS(4) BLOCKS(5) BLOCKS(6)
 #if RST_MR == 12
     BLOCKS(7) BLOCKS(8) BLOCKS(9) BLOCKS(10) BLOCKS(11) BLOCKS(12)
 #endif

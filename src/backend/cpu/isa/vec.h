@@ -59,11 +59,11 @@ RST_INLINE void vstore(float *p, vf v)
 /* Past the caches, for results too large to stay in them; p is aligned to the vector. */
 RST_INLINE void vstream(float *p, vf v)
 {
-#if RST_VL == 16
+#if RST_VL == 16 && defined(__AVX512F__)
     _mm512_stream_ps(p, (__m512)v);
-#elif RST_VL == 8
+#elif RST_VL == 8 && defined(__FMA__)
     _mm256_stream_ps(p, (__m256)v);
-#elif defined(__x86_64__)
+#elif RST_VL == 4 && defined(__x86_64__)
     _mm_stream_ps(p, (__m128)v);
 #else
     vstore(p, v);
@@ -86,11 +86,11 @@ RST_INLINE vf vsplat(float x)
 /* a*b + c, fused where the instruction set can. */
 RST_INLINE vf vfma(vf a, vf b, vf c)
 {
-#if RST_VL == 16
+#if RST_VL == 16 && defined(__AVX512F__)
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-#elif RST_VL == 8
+#elif RST_VL == 8 && defined(__FMA__)
     return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
-#elif defined(__aarch64__)
+#elif RST_VL == 4 && defined(__aarch64__)
     return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
     return a * b + c;

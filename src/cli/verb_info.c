@@ -36,7 +36,8 @@ static void print_scalar(const json_t *v)
 static void print_list(const json_t *list)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
-        (void)printf(i ? " " : "");
+        const char *before = i ? json_string_value(json_array_get(list, i - 1)) : NULL;
+        (void)printf("%s", i == 0 ? "" : before && strchr(before, ' ') ? "; " : " ");
         print_scalar(json_array_get(list, i));
     }
 }
@@ -125,8 +126,11 @@ const cli_verb cli_verb_info = {
     .text =
         "Reads pictures (PNG, JPEG, TIFF) and weights (safetensors, .pth), whole, so that damage "
         "is found, and prints what is in them: size, channels and micrometres per pixel; or the "
-        "container, the tensors, the network they belong to, its options, and its card.",
+        "container, the tensors, the network they belong to, its options, and its card. Of a "
+        "slide it reads what the file says of itself: the vendor, micrometres per pixel, "
+        "magnification, width, height and downsample of each level, and what is odd about it.",
     .examples = "restain info tile.png\n"
+                "restain info slide.svs\n"
                 "restain info --json latest_net_G.pth",
     .options = options,
     .count = COUNT,

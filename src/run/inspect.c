@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/inspect.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -9,6 +10,7 @@
 #include "base/hash.h"
 #include "image/codec.h"
 #include "run/identify.h"
+#include "slide/reader.h"
 
 enum { HEAD = 16, FILE_MAX = 1 << 30 };
 
@@ -84,6 +86,66 @@ static int inspect_picture(json_t **root, const char *path, int which, rst_error
     rst__json_set(root, "mpp", raw.img.mpp > 0 ? json_real(raw.img.mpp) : json_null());
     rst_image_free(&raw.img);
     return 0;
+}
+
+/* Slides
+ * ------------------------------------------------------------------------------------------- */
+
+/* *out stays NULL for what is no slide: a TIFF of one level that fits into memory is a picture, and
+ * is read whole; so is one that the slide reader refuses, so that the picture's reader says why. */
+static int open_slide(rst_slide **out, const char *path, int which, rst_error *err)
+{
+    const bool tiff = which >= 0 && pictures[which].decode == rst__tiff_decode;
+    const char *vendor = rst__openslide_vendor(path);
+    const bool sure = vendor && strcmp(vendor, "generic-tiff") != 0;
+    const rst_slide_options o = { .gray_to_rgb = true };
+    *out = NULL;
+    if (!tiff && !sure)
+        return 0;
+    rst_slide *s = NULL;
+    int rc = rst_slide_open(&s, path, &o, sure ? err : NULL);
+    if (rc < 0)
+        return sure ? rc : 0;
+    const rst_slide_info *i = rst_slide_describe(s);
+    if (!sure && i->levels == 1 && i->width * i->height <= 1 << 28)
+        rst_slide_close(s);
+    else
+        *out = s;
+    return 0;
+}
+
+/* Width, height and downsample by level. */
+static json_t *list_levels(const rst_slide_info *i)
+{
+    json_t *all = json_object();
+    for (int k = 0; k < i->levels; k++) {
+        char key[16];
+        const rst_slide_level *l = &i->level[k];
+        (void)snprintf(key, sizeof key, "%d", k);
+        rst__json_set(
+            &all, key,
+            json_pack("[IIf]", (json_int_t)l->width, (json_int_t)l->height, l->downsample));
+    }
+    return all;
+}
+
+static void describe_slide(json_t **root, const rst_slide_info *i)
+{
+    json_t *warnings = json_array();
+    for (int k = 0; k < i->warnings; k++)
+        (void)json_array_append_new(warnings, plain(i->warning[k]));
+    rst__json_set(root, "kind", json_string("slide"));
+    rst__json_set(root, "vendor", plain(i->vendor));
+    rst__json_set(root, "reader", json_string(i->reader));
+    rst__json_set(root, "width", json_integer(i->width));
+    rst__json_set(root, "height", json_integer(i->height));
+    rst__json_set(root, "mpp", i->mpp > 0 ? json_real(i->mpp) : json_null());
+    if (i->mpp > 0)
+        rst__json_set(root, "mpp_source", json_string(i->mpp_source));
+    rst__json_set(root, "objective", i->objective > 0 ? json_real(i->objective) : json_null());
+    rst__json_set(root, "colour_profile", json_boolean(i->icc_bytes > 0));
+    rst__json_set(root, "levels", list_levels(i));
+    rst__json_set(root, "warnings", warnings);
 }
 
 /* Weights ---------------------------------------------------------------------------------------
@@ -177,7 +239,13 @@ static int describe_file(json_t **root, const char *path, rst_error *err)
     const int which = picture_of(head, len);
     rst__json_set(root, "file", plain(path));
     rst__json_set(root, "bytes", json_integer((json_int_t)size));
-    if (which >= 0) {
+    rst_slide *slide;
+    if ((rc = open_slide(&slide, path, which, err)) < 0)
+        return rc;
+    if (slide) {
+        describe_slide(root, rst_slide_describe(slide));
+        rst_slide_close(slide);
+    } else if (which >= 0) {
         rst__json_set(root, "kind", json_string(pictures[which].kind));
         rc = inspect_picture(root, path, which, err);
     } else {

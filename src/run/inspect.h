@@ -10,10 +10,11 @@
 #include "base/json.h"
 
 /**
- * Reads a picture or a file of weights, whole, and says what is in it.
+ * Reads a picture or a file of weights, whole, and says what is in it; of a slide, what its
+ * directories say.
  *
  * @param[out] out  a new reference
- * @return 0, RST_EINPUT, RST_EFORMAT (damaged, or neither), RST_ENOMEM
+ * @return 0, RST_EINPUT, RST_EFORMAT (damaged, or none of them), RST_ENOMEM
  */
 int rst__inspect(json_t **out, const char *path, rst_error *err);
 

@@ -7,19 +7,20 @@
  * decoding. */
 enum { MAX_BLOCKS = 1024 };
 
-rst_block *rst__block_new(int level, int64_t bx, int64_t by, size_t bytes)
+rst_slide_block *rst__slide_block_new(int level, int64_t bx, int64_t by, size_t bytes)
 {
     size_t all;
-    rst_block *b = rst__add_size(bytes, sizeof(rst_block), &all) ? rst__malloc(all) : NULL;
+    rst_slide_block *b =
+        rst__add_size(bytes, sizeof(rst_slide_block), &all) ? rst__malloc(all) : NULL;
     if (b)
-        *b = (rst_block){ .level = level, .bx = bx, .by = by, .users = 1, .bytes = bytes };
+        *b = (rst_slide_block){ .level = level, .bx = bx, .by = by, .users = 1, .bytes = bytes };
     return b;
 }
 
-rst_block *rst__block_find(rst_block_cache *c, int level, int64_t bx, int64_t by)
+rst_slide_block *rst__slide_block_find(rst_slide_cache *c, int level, int64_t bx, int64_t by)
 {
-    for (rst_block **at = &c->newest; *at; at = &(*at)->next) {
-        rst_block *b = *at;
+    for (rst_slide_block **at = &c->newest; *at; at = &(*at)->next) {
+        rst_slide_block *b = *at;
         if (b->bx != bx || b->by != by || b->level != level)
             continue;
         *at = b->next;
@@ -32,12 +33,12 @@ rst_block *rst__block_find(rst_block_cache *c, int level, int64_t bx, int64_t by
 }
 
 /* Walks from the newest; what no longer fits is freed unless somebody reads it. */
-static void trim(rst_block_cache *c)
+static void trim(rst_slide_cache *c)
 {
     size_t bytes = 0;
     int count = 0;
-    for (rst_block **at = &c->newest; *at;) {
-        rst_block *b = *at;
+    for (rst_slide_block **at = &c->newest; *at;) {
+        rst_slide_block *b = *at;
         const bool fits = count == 0 || (count < MAX_BLOCKS && bytes + b->bytes <= c->budget);
         if (fits || b->users > 0) {
             bytes += b->bytes;
@@ -52,9 +53,9 @@ static void trim(rst_block_cache *c)
     c->count = count;
 }
 
-void rst__block_keep(rst_block_cache *c, rst_block *b)
+void rst__slide_block_keep(rst_slide_cache *c, rst_slide_block *b)
 {
-    rst_block *twin = rst__block_find(c, b->level, b->bx, b->by);
+    rst_slide_block *twin = rst__slide_block_find(c, b->level, b->bx, b->by);
     if (twin) {
         twin->users--;
         return;
@@ -68,16 +69,16 @@ void rst__block_keep(rst_block_cache *c, rst_block *b)
         trim(c);
 }
 
-void rst__block_release(rst_block *b)
+void rst__slide_block_release(rst_slide_block *b)
 {
     if (--b->users == 0 && !b->listed)
         rst__free(b);
 }
 
-void rst__block_clear(rst_block_cache *c)
+void rst__slide_block_clear(rst_slide_cache *c)
 {
     while (c->newest) {
-        rst_block *b = c->newest;
+        rst_slide_block *b = c->newest;
         c->newest = b->next;
         rst__free(b);
     }

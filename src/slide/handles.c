@@ -72,7 +72,7 @@ static void give_back(rst_slide *s, rst_slide_handle *n, bool failed)
 /* Alone on its handle, so that another thread's bad tile cannot make this one look bad. */
 static int load_alone(rst_slide *s, int level, int64_t bx, int64_t by, uint8_t *rgb, rst_error *err)
 {
-    rst_slide_handle *n;
+    rst_slide_handle *n = NULL;
     int rc = open_fresh(s, &n, err);
     if (rc < 0)
         return rc;

@@ -10,10 +10,10 @@
 typedef struct rst_slide_recipe {
     int64_t width, height;
     uint64_t seed;
-    double tissue;                       /* share of the area, 0 < tissue <= 1; 0: 0.5 */
-    bool empty;                          /* no tissue at all */
-    double mpp;                          /* 0: the file does not tell. 1000 is what some files claim */
-    int tile, quality, max_levels;       /* as rst_pyramid_options */
+    double tissue;                 /* share of the area, 0 < tissue <= 1; 0: 0.5 */
+    bool empty;                    /* no tissue at all */
+    double mpp;                    /* 0: the file does not tell. 1000 is what some files claim */
+    int tile, quality, max_levels; /* as rst_pyramid_options */
     rst_pyramid_compression compression; /* JPEG, deflate, none */
     rst_pyramid_layout layout;           /* hybrid, chain, SubIFDs only */
     bool classic, big_endian, mislabelled;

@@ -121,8 +121,8 @@ static bool draw_lattice(const rst_slide_recipe *r, int64_t x, int64_t y, int64_
     return true;
 }
 
-/* The fields of one pixel row at the lattice columns. The weights are the same whatever rectangle is
- * drawn. */
+/* The fields of one pixel row at the lattice columns. The weights are the same whatever rectangle
+ * is drawn. */
 static void blend_row(lattice *l, int64_t y)
 {
     const int64_t ky = floor_div(y, STEP), n = l->across * l->down;

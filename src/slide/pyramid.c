@@ -256,7 +256,8 @@ static int encode_and_store(rst_pyramid *p, int k, int64_t index, uint8_t *px, r
     return rc < 0 ? rst_fail(err, rc, "%s", why.msg) : 0;
 }
 
-/* The parent's picture, made when its first child that is not blank comes; NULL is out of memory. */
+/* The parent's picture, made when its first child that is not blank comes; NULL is out of memory.
+ */
 static uint8_t *parent_picture(rst_pyramid *p, slot *s)
 {
     pthread_mutex_lock(&p->lock);
@@ -285,7 +286,8 @@ static bool last_child(rst_pyramid *p, slot *s, uint8_t **px)
     return last;
 }
 
-/* Stores tile (x, y) of level 0 and every parent that it completes. Takes px over; NULL is blank. */
+/* Stores tile (x, y) of level 0 and every parent that it completes. Takes px over; NULL is blank.
+ */
 static int climb(rst_pyramid *p, int64_t x, int64_t y, uint8_t *px, rst_error *err)
 {
     for (int k = 0;; k++) {

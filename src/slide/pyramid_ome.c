@@ -60,9 +60,10 @@ void rst__ome_xml(rst_str *out, const rst_pyramid_options *o)
     rst__str_add(out, ">\n<Channel ID=\"Channel:0:0\" SamplesPerPixel=\"3\"/>\n"
                       "<TiffData IFD=\"0\" PlaneCount=\"1\"/>\n</Pixels>\n");
     if (o->provenance) {
-        rst__str_add(out, "<AnnotationRef ID=\"Annotation:0\"/>\n</Image>\n<StructuredAnnotations>\n"
-                          "<CommentAnnotation ID=\"Annotation:0\" Namespace=\"restain/provenance\">"
-                          "\n<Value>");
+        rst__str_add(out,
+                     "<AnnotationRef ID=\"Annotation:0\"/>\n</Image>\n<StructuredAnnotations>\n"
+                     "<CommentAnnotation ID=\"Annotation:0\" Namespace=\"restain/provenance\">"
+                     "\n<Value>");
         add_escaped(out, o->provenance);
         rst__str_add(out, "</Value>\n</CommentAnnotation>\n</StructuredAnnotations>\n</OME>\n");
     } else {

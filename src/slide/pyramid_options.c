@@ -45,7 +45,8 @@ static int check_numbers(const rst_pyramid_options *o, const char *path, rst_err
         return rst_fail(err, RST_EINVAL, "%s: %g micrometres per pixel", path, o->mpp);
     if (o->max_levels < 0 || (unsigned)o->compression > RST_PYRAMID_NONE ||
         (unsigned)o->layout > RST_PYRAMID_SUBIFD || (o->icc && o->icc_len > INT_MAX))
-        return rst_fail(err, RST_EINVAL, "%s: no such levels, compression, layout or profile", path);
+        return rst_fail(err, RST_EINVAL, "%s: no such levels, compression, layout or profile",
+                        path);
     const int64_t tiles = tiles_along(o->width, o->tile, 0) * tiles_along(o->height, o->tile, 0);
     if (tiles > TILES_MAX)
         return rst_fail(err, RST_EINVAL, "%s: %lld tiles, more than %d; use larger ones", path,

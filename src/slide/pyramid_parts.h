@@ -49,7 +49,8 @@ int rst__ptiff_open(rst_ptiff *t, const char *path, const rst_pyramid_options *o
 int rst__ptiff_begin(rst_ptiff *t, int k, rst_error *err);
 int rst__ptiff_tile(rst_ptiff *t, int64_t index, const void *data, size_t len, rst_error *err);
 int rst__ptiff_end(rst_ptiff *t, rst_error *err);
-/* Makes the layout hybrid if that is asked for, and renames. rst__ptiff_abort is due if it fails. */
+/* Makes the layout hybrid if that is asked for, and renames. rst__ptiff_abort is due if it fails.
+ */
 int rst__ptiff_finish(rst_ptiff *t, rst_error *err);
 void rst__ptiff_abort(rst_ptiff *t);
 

@@ -116,7 +116,7 @@ static bool open_tiff(rst_ptiff *t, const char *mode)
     return t->tif != NULL;
 }
 
-/* 0 bytes of libtiff's are left unwritten, or t->failed says why. */
+/* libtiff writes what it still holds; what fails then is in t->failed or t->text. */
 static void close_tiff(rst_ptiff *t)
 {
     if (t->tif)

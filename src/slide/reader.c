@@ -57,7 +57,7 @@ void rst_slide_close(rst_slide *s)
     rst__handles_close(s);
     if (s->backend->forget)
         s->backend->forget(s->own);
-    rst__block_clear(&s->cache);
+    rst__slide_block_clear(&s->cache);
     pthread_mutex_destroy(&s->lock);
     rst__free(s->bad);
     rst__free(s->icc);
@@ -225,7 +225,7 @@ static void paint(const rst_slide *s, uint8_t *rgb, int64_t pixels)
         memcpy(rgb + 3 * i, c, 3);
 }
 
-static int load_or_paint(rst_slide *s, rst_block *b, rst_error *err)
+static int load_or_paint(rst_slide *s, rst_slide_block *b, rst_error *err)
 {
     rst_error why = RST_ERROR_INIT;
     int rc = rst__handles_load(s, b->level, b->bx, b->by, b->px, &why);
@@ -278,16 +278,16 @@ int rst_slide_bad_tile(rst_slide *s, int64_t i, rst_slide_rect *out, rst_error *
  */
 
 /* The block, in use: from the cache, or decoded. */
-static int take_block(rst_slide *s, int level, int64_t bx, int64_t by, rst_block **out,
+static int take_block(rst_slide *s, int level, int64_t bx, int64_t by, rst_slide_block **out,
                       rst_error *err)
 {
     pthread_mutex_lock(&s->lock);
-    *out = rst__block_find(&s->cache, level, bx, by);
+    *out = rst__slide_block_find(&s->cache, level, bx, by);
     pthread_mutex_unlock(&s->lock);
     if (*out)
         return 0;
     const size_t bytes = (size_t)(s->block_width[level] * s->block_height[level]) * 3;
-    rst_block *b = rst__block_new(level, bx, by, bytes);
+    rst_slide_block *b = rst__slide_block_new(level, bx, by, bytes);
     if (!b)
         return rst__fail_nomem(err, s->path);
     int rc = load_or_paint(s, b, err);
@@ -297,7 +297,7 @@ static int take_block(rst_slide *s, int level, int64_t bx, int64_t by, rst_block
     }
     if (!s->backend->direct) {
         pthread_mutex_lock(&s->lock);
-        rst__block_keep(&s->cache, b);
+        rst__slide_block_keep(&s->cache, b);
         pthread_mutex_unlock(&s->lock);
     }
     *out = b;
@@ -312,7 +312,7 @@ typedef struct window {
     uint8_t *rgb;
 } window;
 
-static void copy_block(const rst_slide *s, const window *v, const rst_block *b)
+static void copy_block(const rst_slide *s, const window *v, const rst_slide_block *b)
 {
     const int64_t bw = s->block_width[v->level], bh = s->block_height[v->level];
     const int64_t left = b->bx * bw, top = b->by * bh;
@@ -329,13 +329,13 @@ static int read_blocks(rst_slide *s, const window *v, rst_error *err)
     const int64_t bw = s->block_width[v->level], bh = s->block_height[v->level];
     for (int64_t by = v->y0 / bh; by * bh < v->y1; by++)
         for (int64_t bx = v->x0 / bw; bx * bw < v->x1; bx++) {
-            rst_block *b;
+            rst_slide_block *b;
             int rc = take_block(s, v->level, bx, by, &b, err);
             if (rc < 0)
                 return rc;
             copy_block(s, v, b);
             pthread_mutex_lock(&s->lock);
-            rst__block_release(b);
+            rst__slide_block_release(b);
             pthread_mutex_unlock(&s->lock);
         }
     return 0;

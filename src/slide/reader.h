@@ -52,7 +52,7 @@ struct rst_slide {
     pthread_mutex_t lock;
     /* Under the lock: */
     rst_slide_handle *handles;
-    rst_block_cache cache;
+    rst_slide_cache cache;
     rst_slide_rect *bad; /* owned, bad_count of them */
     int64_t bad_count, bad_cap;
 };

@@ -11,7 +11,7 @@
 enum { BINS = 256, PIXELS_MAX = 1 << 26 };
 
 /* A saturation of 1 and an optical density of 1 fall into the last bin. */
-static const double saturation_range[2] = { 0.05, 0.15 }, density_range[2] = { 0.03, 0.15 };
+static const double saturation_range[2] = { 0.05, 0.12 }, density_range[2] = { 0.03, 0.08 };
 
 struct rst_tissue {
     int64_t across, down;  /* of the overview */
@@ -122,8 +122,8 @@ static int64_t flood(const rst_tissue *t, int32_t start, uint8_t *seen, int32_t 
     return n;
 }
 
-/* Turns pieces of `value` smaller than `pixels` into the other kind; a hole that is open at the
- * border is none. */
+/* Turns pieces of `value` smaller than `pixels` into the other kind. Paper at the border may be the
+ * corner of more, so it only counts as a hole when it is a speck of the overview. */
 static void drop_pieces(rst_tissue *t, uint8_t value, double pixels, uint8_t *seen, int32_t *queue)
 {
     const int64_t n = t->across * t->down;
@@ -133,7 +133,7 @@ static void drop_pieces(rst_tissue *t, uint8_t value, double pixels, uint8_t *se
         if (seen[i] || t->mask[i] != value)
             continue;
         const int64_t size = flood(t, (int32_t)i, seen, queue, &border);
-        if ((double)size >= pixels || (border && !value))
+        if ((double)size >= pixels || (border && !value && size > n / 100))
             continue;
         for (int64_t k = 0; k < size; k++)
             t->mask[queue[k]] = !value;

@@ -28,8 +28,10 @@ typedef struct rst_tissue_facts {
 /**
  * Makes the mask of an overview that shows the whole slide. A pixel is tissue when both its
  * saturation, (max - min) / max, and its mean optical density, -log10(max(I, 1) / 255), reach
- * their thresholds: Otsu's, held within 0.05..0.15 and 0.03..0.15, so that paper alone is never
- * split into tissue and paper, nor tissue alone into two kinds.
+ * their thresholds: Otsu's, held within 0.05..0.12 and 0.03..0.08, so that paper alone is never
+ * split into tissue and paper, nor is pale tissue lost beside dark. Then holes are filled (4
+ * neighbours; at the border of the overview only those below a hundredth of it), specks dropped (8
+ * neighbours), and the mask grown by a square.
  *
  * @param overview         RGB, the slide composited on white, at most 2^26 pixels
  * @param mpp              micrometres per overview pixel, > 0

@@ -27,8 +27,10 @@ static int64_t integer(const adding *a, const char *key, int64_t otherwise)
     json_t *v = json_object_get(a->o, key);
     if (!v)
         return otherwise;
-    if (!json_is_integer(v))
-        (void)gold_fail(a->g, "%s: %s is no integer", a->type, key);
+    if (!json_is_integer(v) || json_integer_value(v) > 1 << 20) {
+        (void)gold_fail(a->g, "%s: %s is no integer up to 2^20", a->type, key);
+        return otherwise;
+    }
     return json_integer_value(v);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The slide maker: its pattern is the same from wherever one looks, and its files are what they say. */
+/* The slide maker: its pattern is the same from wherever one looks, and its files are what they
+ * say. */
 #include "unit/slide_write_util.h"
 
 #include <math.h>

@@ -139,7 +139,7 @@ static void test_allowed_tiles(void **state)
         assert_int_equal(rst_slide_bad_count(s), 1); /* the same one */
         assert_int_equal(px[20 * 3], 255);
         assert_int_equal(px[24 * 3], 7);
-        rst__block_clear(&s->cache);
+        rst__slide_block_clear(&s->cache);
     }
     assert_int_equal(rst_slide_bad_tile(s, 0, &r, &err), 0);
     assert_true(r.level == 0 && r.x == 20 && r.y == 0 && r.width == 4 && r.height == 3);

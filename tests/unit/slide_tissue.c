@@ -64,8 +64,9 @@ static int64_t pixels(const rst_tissue *t)
 static void test_paper_alone_is_no_tissue(void **state)
 {
     (void)state;
-    static const uint8_t papers[][3] = { { 255, 255, 255 }, { 244, 243, 241 }, { 225, 224, 228 },
-                                         { 200, 200, 200 }, { 0, 0, 0 } };
+    static const uint8_t papers[][3] = {
+        { 255, 255, 255 }, { 244, 243, 241 }, { 225, 224, 228 }, { 200, 200, 200 }, { 0, 0, 0 }
+    };
     for (size_t i = 0; i < sizeof papers / sizeof papers[0]; i++)
         for (int n = 0; n < 4; n += 3) {
             rst_image img = sheet(papers[i]);
@@ -161,13 +162,13 @@ static void test_rectangles_of_the_slide(void **state)
     static const struct {
         int64_t x, y, w, h;
         bool touches;
-    } q[] = {
-        { 0, 0, 800, 2400, false },       { 0, 0, 801, 2400, true },    { 1280, 0, 1000, 2400, false },
-        { 1279, 640, 1, 1, true },        { 800, 639, 1, 1, false },    { 800, 640, 1, 1, true },
-        { 800, 959, 5, 5, true },         { 800, 960, 5, 5, false },    { -500, -500, 400, 400, false },
-        { -500, -500, 4000, 4000, true }, { 3200, 0, 50, 50, false },   { 900, 700, 0, 10, false },
-        { 9000, 700, 20, 10, false },     { 810, 650, 1 << 20, 1, true }
-    };
+    } q[] = { { 0, 0, 800, 2400, false },      { 0, 0, 801, 2400, true },
+              { 1280, 0, 1000, 2400, false },  { 1279, 640, 1, 1, true },
+              { 800, 639, 1, 1, false },       { 800, 640, 1, 1, true },
+              { 800, 959, 5, 5, true },        { 800, 960, 5, 5, false },
+              { -500, -500, 400, 400, false }, { -500, -500, 4000, 4000, true },
+              { 3200, 0, 50, 50, false },      { 900, 700, 0, 10, false },
+              { 9000, 700, 20, 10, false },    { 810, 650, 1 << 20, 1, true } };
     for (size_t i = 0; i < sizeof q / sizeof q[0]; i++)
         if (rst__tissue_touches(t, q[i].x, q[i].y, q[i].w, q[i].h) != q[i].touches)
             fail_msg("rectangle %d", (int)i);

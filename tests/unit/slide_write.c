@@ -11,8 +11,8 @@
 
 enum { TILE = 64, W = 611, H = 390, ACROSS = 10, DOWN = 7 };
 
-/* 611 306 153 77 39 wide, 390 195 98 49 25 high. The last with JPEG fits a tile; without, the last is
- * not smaller than one. */
+/* 611 306 153 77 39 wide, 390 195 98 49 25 high. The last with JPEG fits a tile; without, the last
+ * is not smaller than one. */
 enum { LEVELS = 3, JPEG_LEVELS = 5 };
 
 static const rst_pyramid_options lossless = {
@@ -26,7 +26,8 @@ static void put(rst_pyramid *p, const uint8_t *px, int64_t i)
     const uint8_t *at = px + (y * TILE * W + x * TILE) * 3;
     /* A few tiles are blank: one alone, and all children of a tile two levels up. */
     const bool blank = i == 3 || (x >= 4 && x < 8 && y >= 4);
-    succeeded(blank ? rst__pyramid_blank(p, x, y, &err) : rst__pyramid_put(p, x, y, at, W * 3, &err),
+    succeeded(blank ? rst__pyramid_blank(p, x, y, &err)
+                    : rst__pyramid_put(p, x, y, at, W * 3, &err),
               &err);
 }
 
@@ -151,8 +152,8 @@ static void test_the_layout_is_hybrid(void **state)
         "PhysicalSizeX=\"0.466100000\" PhysicalSizeXUnit=\"&#181;m\"",
         "PhysicalSizeY=\"0.466100000\"",
         "<TiffData IFD=\"0\" PlaneCount=\"1\"/>",
-        "<Value>{&#34;model&#34;: &#34;a&#60;b &#38; \\&#34;c\\&#34;&#34;, &#34;note&#34;: "
-        "&#34;&#181;m&#34;}</Value>"
+        "<Value>{&#34;model&#34;: &#34;a&#60;b &#38; \\&#34;c\\&#34;&#34;, ",
+        ", &#34;note&#34;: &#34;&#181;m&#34;}</Value>"
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (!strstr(text, parts[i]))
@@ -234,10 +235,9 @@ static void test_what_comes_early_waits_in_the_scratch_file(void **state)
 {
     (void)state;
     enum { ROWS = 100, SIDE = 512 };
-    const rst_pyramid_options o = { .width = 8,
-                                    .height = (int64_t)ROWS * SIDE,
-                                    .max_levels = 1,
-                                    .compression = RST_PYRAMID_NONE };
+    const rst_pyramid_options o = {
+        .width = 8, .height = (int64_t)ROWS * SIDE, .max_levels = 1, .compression = RST_PYRAMID_NONE
+    };
     uint8_t *px = picture(8, (int64_t)ROWS * SIDE);
     char hex[2][65];
     for (int back = 0; back < 2; back++) {
@@ -271,9 +271,9 @@ static void test_blank_is_white(void **state)
         succeeded(rst__pyramid_open(&p, in_folder("a.tif"), &o, &err), &err);
         for (int64_t y = 0; y < DOWN; y++)
             for (int64_t x = 0; x < ACROSS; x++)
-                succeeded(blank ? rst__pyramid_blank(p, x, y, &err)
-                                : rst__pyramid_put(p, x, y, px + (y * W + x) * TILE * 3, W * 3,
-                                                   &err),
+                succeeded(blank
+                              ? rst__pyramid_blank(p, x, y, &err)
+                              : rst__pyramid_put(p, x, y, px + (y * W + x) * TILE * 3, W * 3, &err),
                           &err);
         succeeded(rst__pyramid_finish(p, &err), &err);
         hash_of(in_folder("a.tif"), hex[blank]);
@@ -327,7 +327,8 @@ static void test_wrong_use_is_told(void **state)
     free(px);
 }
 
-/* Writes a slide of 6 x 4 tiles whatever happens; the first error. Some tiles come early and wait. */
+/* Writes a slide of 6 x 4 tiles whatever happens; the first error. Some tiles come early and wait.
+ */
 static int try_to_write(const uint8_t *px, rst_error *err)
 {
     enum { X = 6, Y = 4, SIDE = 16 };

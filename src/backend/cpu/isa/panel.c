@@ -74,14 +74,13 @@ RST_INLINE void block(const rst__panel *p, const float *a, float *c, const int m
         block(p, a, c, mr, nv);                                                                    \
     }
 #define BLOCKS(mr) BLOCK(mr, 1) BLOCK(mr, 2)
-BLOCKS(1)
-BLOCKS(2)
-BLOCKS(3) BLOCKS(4) BLOCKS(5) BLOCKS(6)
+/* clang-format off */
+BLOCKS(1) BLOCKS(2) BLOCKS(3) BLOCKS(4) BLOCKS(5) BLOCKS(6)
 #if RST_MR == 12
-    BLOCKS(7) BLOCKS(8) BLOCKS(9) BLOCKS(10) BLOCKS(11) BLOCKS(12)
+BLOCKS(7) BLOCKS(8) BLOCKS(9) BLOCKS(10) BLOCKS(11) BLOCKS(12)
 #endif
 
-        typedef void (*block_fn)(const rst__panel *p, const float *a, float *c);
+typedef void (*block_fn)(const rst__panel *p, const float *a, float *c);
 #define ROW(mr)                                                                                    \
     {                                                                                              \
         block_##mr##_1, block_##mr##_2                                                             \
@@ -92,6 +91,7 @@ static const block_fn blocks[RST_MR][2] = {
     ROW(7), ROW(8), ROW(9), ROW(10), ROW(11), ROW(12),
 #endif
 };
+/* clang-format on */
 
 /* Rows are cut into blocks of nearly equal height: a last block of one row would wait for its own
  * sums. */

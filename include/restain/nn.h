@@ -211,7 +211,8 @@ RST_API void rst_module_freeze(rst_module *m, bool on);
 /** Sets the stream that dropout masks and patch numbers come from. */
 RST_API void rst_module_reseed(rst_module *m, uint64_t seed, const char *stream);
 
-/** Whose statistics instance norms, batch norms of RST_BN_BATCH and channel gates take (DESIGN 4). */
+/** Whose statistics instance norms, batch norms of RST_BN_BATCH and channel gates take (DESIGN 4).
+ */
 typedef enum rst_stats_policy {
     RST_STATS_TILE,   /**< of the picture at hand: what the papers report */
     RST_STATS_GATHER, /**< the same, and they are gathered; one window (n = 1) a forward pass */

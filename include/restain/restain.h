@@ -46,6 +46,7 @@
 #include <restain/metric.h>
 #include <restain/model.h>
 #include <restain/nn.h>
+#include <restain/slide.h>
 #include <restain/translate.h>
 #include <restain/version.h>
 #include <restain/weights.h>

@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Bytes, not zeroed; NULL when there are none left. A size of 0 gives a pointer that may be freed. */
+/** Bytes, not zeroed; NULL when there are none left. A size of 0 gives a pointer that may be freed.
+ */
 void *rst__malloc(size_t bytes);
 /** count * size bytes, zeroed; NULL on overflow too. */
 void *rst__calloc(size_t count, size_t size);

@@ -151,7 +151,8 @@ void rst__storage_drop(rst_tensor *t)
 }
 
 /* Drops the scope's tensors, the last made first: the pool hands blocks out last-in first-out, so
- * the next step finds the same ones in the same order. What was kept moves to the enclosing scope. */
+ * the next step finds the same ones in the same order. What was kept moves to the enclosing scope.
+ */
 static void close_scope(rst_ctx *c)
 {
     int first = c->scope[c->depth].first, last = c->handles, kept = first;

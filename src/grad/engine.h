@@ -2,11 +2,11 @@
 /*
  * The inside of the engine: what a tensor, a node and an op are. graph.h is the outside.
  *
- * Lifetimes. A scope owns one reference to each tensor made in it, and that handle owns the tensor's
- * storage; when the scope ends the storage goes, unless a node saved it (a node holds references to
- * the storages its vjp needs, and to the tensor objects of its inputs, which carry the gradients). A
- * tensor holds its producing node, so a graph lives exactly as long as something can still be
- * differentiated through it. Parameters are tensors without a scope.
+ * Lifetimes. A scope owns one reference to each tensor made in it, and that handle owns the
+ * tensor's storage; when the scope ends the storage goes, unless a node saved it (a node holds
+ * references to the storages its vjp needs, and to the tensor objects of its inputs, which carry
+ * the gradients). A tensor holds its producing node, so a graph lives exactly as long as something
+ * can still be differentiated through it. Parameters are tensors without a scope.
  */
 #ifndef RST_GRAD_ENGINE_H
 #define RST_GRAD_ENGINE_H
@@ -109,8 +109,8 @@ struct rst_op {
     const char *name;
     /** Checks the input shapes, completes the attributes, gives the output's shape and the bytes of
      *  auxiliary results that vjp needs. */
-    int (*infer)(rst_attr *at, int n, const rst_dims *in, rst_dims *out, size_t *aux,
-                 size_t elem, rst_error *err);
+    int (*infer)(rst_attr *at, int n, const rst_dims *in, rst_dims *out, size_t *aux, size_t elem,
+                 rst_error *err);
     int (*fwd)(const rst_call *c);
     /** Gradients: dx[i] is NULL where none is wanted; add[i]: add into it. In order of i. NULL: the
      *  op has no gradient. */
@@ -136,9 +136,9 @@ struct rst_tensor {
     rst_storage *grad; /* owned */
     bool wants;        /* a gradient is wanted */
     bool keep;
-    int scope;         /* depth it belongs to; 0: a parameter */
-    int value;         /* number in a recording */
-    uint64_t version;  /* of a parameter's contents */
+    int scope;        /* depth it belongs to; 0: a parameter */
+    int value;        /* number in a recording */
+    uint64_t version; /* of a parameter's contents */
 };
 
 struct rst_node {

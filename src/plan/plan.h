@@ -5,8 +5,8 @@
  * Recording runs the same code that training runs, with tensors that have a shape and no numbers.
  * What depends on parameters alone (spectral norm's weights) is computed while recording; what no
  * output needs is dropped; activations and residual sums move into the normalisation or convolution
- * before them, running-statistics norms into the convolution's weights; weights are packed; and every
- * intermediate gets a place in one arena, by the steps between which it is alive.
+ * before them, running-statistics norms into the convolution's weights; weights are packed; and
+ * every intermediate gets a place in one arena, by the steps between which it is alive.
  */
 #ifndef RST_PLAN_PLAN_H
 #define RST_PLAN_PLAN_H
@@ -23,8 +23,8 @@ enum { RST_PLAN_OUTPUTS = 16 };
 /** What a plan is made of, for logs and tests. */
 typedef struct rst_plan_info {
     int steps, fused, outputs;
-    size_t arena_bytes;   /* one buffer for all intermediates */
-    size_t values_bytes;  /* what they would take side by side */
+    size_t arena_bytes;  /* one buffer for all intermediates */
+    size_t values_bytes; /* what they would take side by side */
 } rst_plan_info;
 
 /**

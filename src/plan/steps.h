@@ -8,12 +8,12 @@
 /** A number in the recording: the input, a constant, or a step's result. */
 typedef struct plan_value {
     rst_dims s;
-    rst_storage *constant; /* owned; NULL for what is computed */
+    rst_storage *constant;   /* owned; NULL for what is computed */
     const rst_tensor *param; /* borrowed: the parameter it came from, to notice changes */
     uint64_t version;
-    int home;           /* the value whose place this one shares (itself, usually) */
-    int first, last;    /* steps between which the place is taken */
-    int64_t offset;     /* in the arena; -1: not there */
+    int home;        /* the value whose place this one shares (itself, usually) */
+    int first, last; /* steps between which the place is taken */
+    int64_t offset;  /* in the arena; -1: not there */
 } plan_value;
 
 typedef struct plan_step {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Cases for every op, shared by the gradient test and the backend test. A new row of ops.def needs a
- * list `opcases_NAME` in opcases.c, or these tests do not link. */
+/* Cases for every op, shared by the gradient test and the backend test. A new row of ops.def needs
+ * a list `opcases_NAME` in opcases.c, or these tests do not link. */
 #ifndef RST_TESTS_OPCASES_H
 #define RST_TESTS_OPCASES_H
 

@@ -16,6 +16,7 @@ find src -name '*.c' ! -path '*/isa/*' -print0 | LC_ALL=C sort -z |
 grep -E ': (error|warning): ' "$log" | LC_ALL=C sort -u >&2 || :
 cppcheck --quiet -j "$(nproc)" --std=c11 --language=c --enable=warning,portability --inline-suppr \
     --error-exitcode=1 --suppress=missingInclude --suppress=unknownMacro \
+    --suppress=invalidPointerCast --suppress=incorrectLogicOperator:src/model/values.c \
     -D_GNU_SOURCE -Iinclude -Isrc src || bad=1
 [ $bad = 0 ] && echo 'lint: clean'
 exit $bad

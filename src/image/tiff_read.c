@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "image/codec.h"
 #include "image/tiff_io.h"
+#include "image/tiff_page.h"
 
 /* The first page, and how its pixels are cut into blocks: tiles, or strips as wide as the page. */
 typedef struct page {
@@ -28,76 +29,20 @@ static int damaged(const page *p, const char *what, rst_error *err)
                     p->io->has_error ? p->io->text : what);
 }
 
-/* The tag and its value are named, as `tiffinfo` would show them. */
-static int refuse(const page *p, const char *tag, unsigned value, rst_error *err)
-{
-    return rst_fail(err, RST_EFORMAT,
-                    "%s: a TIFF with %s %u is not supported; 8-bit grey and RGB are", p->job->name,
-                    tag, value);
-}
-
-static uint16_t field16(const page *p, uint32_t tag)
-{
-    uint16_t v = 0;
-    return TIFFGetFieldDefaulted(p->tif, tag, &v) ? v : 0;
-}
-
-static bool is_read(uint16_t compression)
-{
-    switch (compression) {
-    case COMPRESSION_NONE:
-    case COMPRESSION_LZW:
-    case COMPRESSION_DEFLATE:
-    case COMPRESSION_ADOBE_DEFLATE:
-    case COMPRESSION_PACKBITS:
-    case COMPRESSION_JPEG:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static int check_colours(const page *p, rst_error *err)
-{
-    const bool jpeg = p->compression == COMPRESSION_JPEG;
-    const unsigned n = p->channels;
-    switch (p->photometric) {
-    case PHOTOMETRIC_MINISBLACK:
-    case PHOTOMETRIC_MINISWHITE:
-        return n == 1 || (n == 2 && !jpeg) ? 0 : refuse(p, "grey and samples per pixel", n, err);
-    case PHOTOMETRIC_RGB:
-        return n == 3 || (n == 4 && !jpeg) ? 0 : refuse(p, "RGB and samples per pixel", n, err);
-    case PHOTOMETRIC_YCBCR:
-        if (!jpeg)
-            return refuse(p, "YCbCr outside JPEG, photometric", p->photometric, err);
-        return n == 3 ? 0 : refuse(p, "YCbCr and samples per pixel", n, err);
-    case PHOTOMETRIC_SEPARATED:
-        return refuse(p, "CMYK, photometric", p->photometric, err);
-    case PHOTOMETRIC_PALETTE:
-        return refuse(p, "a palette, photometric", p->photometric, err);
-    default:
-        return refuse(p, "photometric", p->photometric, err);
-    }
-}
-
 static int check_kind(page *p, rst_error *err)
 {
-    p->channels = field16(p, TIFFTAG_SAMPLESPERPIXEL);
-    p->compression = field16(p, TIFFTAG_COMPRESSION);
-    const uint16_t bits = field16(p, TIFFTAG_BITSPERSAMPLE);
-    const uint16_t sample = field16(p, TIFFTAG_SAMPLEFORMAT);
-    const uint16_t planar = field16(p, TIFFTAG_PLANARCONFIG);
-    if (bits != 8)
-        return refuse(p, "bits per sample", bits, err);
-    if (sample != SAMPLEFORMAT_UINT && sample != SAMPLEFORMAT_VOID)
-        return refuse(p, "sample format", sample, err);
-    if (planar != PLANARCONFIG_CONTIG && p->channels > 1)
-        return refuse(p, "separate planes, planar configuration", planar, err);
-    if (!is_read(p->compression))
-        return refuse(p, "compression", p->compression, err);
-    if (!TIFFGetField(p->tif, TIFFTAG_PHOTOMETRIC, &p->photometric))
-        return refuse(p, "no photometric tag and samples per pixel", p->channels, err);
-    return check_colours(p, err);
+    const char *name = p->job->name;
+    int rc = rst__tiff_check_samples(p->tif, name, err);
+    if (rc < 0)
+        return rc;
+    p->channels = rst__tiff_field16(p->tif, TIFFTAG_SAMPLESPERPIXEL);
+    p->compression = rst__tiff_field16(p->tif, TIFFTAG_COMPRESSION);
+    p->photometric = rst__tiff_field16(p->tif, TIFFTAG_PHOTOMETRIC);
+    if (p->photometric == PHOTOMETRIC_SEPARATED)
+        return rst__tiff_refuse(name, "CMYK, photometric", p->photometric, err);
+    if (p->photometric == PHOTOMETRIC_PALETTE)
+        return rst__tiff_refuse(name, "a palette, photometric", p->photometric, err);
+    return rst__tiff_check_colours(p->tif, name, err);
 }
 
 /* Tiles or strips, checked against what libtiff thinks they are. */
@@ -126,81 +71,19 @@ static int find_blocks(page *p, rst_error *err)
     return p->block ? 0 : rst__fail_nomem(err, p->job->name);
 }
 
-/* Whether a JPEG stream says by itself how its colours are meant (JFIF or Adobe marker). */
-static bool tells_colours(const uint8_t *s, size_t len)
-{
-    for (size_t at = 2; at + 4 <= len && s[at] == 0xff && s[at + 1] != 0xda;) {
-        const size_t n = (size_t)s[at + 2] << 8 | s[at + 3];
-        if (n < 2 || n > len - at - 2)
-            return false;
-        if (s[at + 1] == 0xe0 && n >= 7 && memcmp(s + at + 4, "JFIF", 5) == 0)
-            return true;
-        if (s[at + 1] == 0xee && n >= 14 && memcmp(s + at + 4, "Adobe", 5) == 0)
-            return true;
-        at += 2 + n;
-    }
-    return false;
-}
-
-/* The tables that all blocks share, without their start and end markers; may be none. */
-static size_t shared_tables(const page *p, const uint8_t **tables)
-{
-    uint32_t n = 0;
-    void *t = NULL;
-    if (!TIFFGetField(p->tif, TIFFTAG_JPEGTABLES, &n, &t) || !t || n < 4)
-        return 0;
-    *tables = (const uint8_t *)t + 2;
-    return n - 4;
-}
-
-/* Puts the block's raw bytes and the shared tables together into one whole JPEG stream. A stream
- * that does not tell its colours gets an Adobe marker that says what the TIFF says: TurboJPEG would
- * guess, and guesses wrong for the plain RGB of slide scanners. libtiff itself trusts the TIFF
- * where the stream knows better, and shows false colours for QuPath's files. */
-static int make_stream(page *p, uint32_t index, size_t *len, rst_error *err)
-{
-    uint8_t marker[] = { 0xff, 0xee, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0 };
-    marker[15] = p->photometric == PHOTOMETRIC_YCBCR;
-    const uint8_t *tables = NULL;
-    const size_t nt = shared_tables(p, &tables), head = 2 + sizeof marker + nt;
-    const uint64_t count = TIFFGetStrileByteCount(p->tif, index);
-    if (count < 4 || count > p->job->len)
-        return damaged(p, "a JPEG block with no room for a picture", err);
-    const size_t raw = (size_t)count;
-    if (head + raw > p->stream_cap) {
-        uint8_t *s = rst__realloc(p->stream, head + raw, 1);
-        if (!s)
-            return rst__fail_nomem(err, p->job->name);
-        p->stream = s;
-        p->stream_cap = head + raw;
-    }
-    /* The block's own start marker is overwritten by the tables before it. */
-    uint8_t *body = p->stream + head - 2;
-    tmsize_t got = p->tiled ? TIFFReadRawTile(p->tif, index, body, (tmsize_t)raw)
-                            : TIFFReadRawStrip(p->tif, index, body, (tmsize_t)raw);
-    if (got != (tmsize_t)raw || body[0] != 0xff || body[1] != 0xd8)
-        return damaged(p, "a block that is no JPEG stream", err);
-    const bool told = p->channels == 1 || tells_colours(body, raw);
-    if (nt)
-        memcpy(body + 2 - nt, tables, nt);
-    uint8_t *start = body + 2 - nt;
-    if (!told)
-        memcpy(start -= sizeof marker, marker, sizeof marker);
-    start -= 2;
-    start[0] = 0xff;
-    start[1] = 0xd8;
-    *len = (size_t)(p->stream + head - 2 + raw - start);
-    memmove(p->stream, start, *len);
-    return 0;
-}
-
 static int read_jpeg_block(page *p, uint32_t index, uint32_t rows, uint8_t *dst, rst_error *err)
 {
+    const uint64_t raw = TIFFGetStrileByteCount(p->tif, index);
     size_t len = 0;
     int w, h, c;
-    int rc = make_stream(p, index, &len, err);
-    if (rc == 0)
-        rc = rst__jpeg_header(p->stream, len, p->job->name, &w, &h, &c, err);
+    if (raw < 4 || raw > p->job->len)
+        return damaged(p, "a JPEG block with no room for a picture", err);
+    int rc = rst__tiff_jpeg_stream(p->tif, index, (size_t)raw, &p->stream, &p->stream_cap, &len);
+    if (rc == RST_ENOMEM)
+        return rst__fail_nomem(err, p->job->name);
+    if (rc < 0)
+        return damaged(p, "a block that is no JPEG stream", err);
+    rc = rst__jpeg_header(p->stream, len, p->job->name, &w, &h, &c, err);
     if (rc < 0)
         return rc;
     if ((uint32_t)w != p->block_width || (uint32_t)h != rows || c != p->channels)
@@ -215,6 +98,7 @@ static int read_block(page *p, uint32_t index, uint32_t rows, uint8_t *dst, rst_
     if (p->compression == COMPRESSION_JPEG)
         return read_jpeg_block(p, index, rows, dst, err);
     const tmsize_t want = (tmsize_t)p->block_width * rows * p->channels;
+    memset(dst, 0, (size_t)want); /* libtiff lets a damaged deflate stream leave a part unwritten */
     tmsize_t got = p->tiled ? TIFFReadEncodedTile(p->tif, index, dst, want)
                             : TIFFReadEncodedStrip(p->tif, index, dst, want);
     return got == want ? 0 : damaged(p, "a block that is too short", err);
@@ -271,7 +155,7 @@ static void invert(rst_image *img)
 static double resolution(const page *p)
 {
     float x = 0, y = 0;
-    const uint16_t unit = field16(p, TIFFTAG_RESOLUTIONUNIT);
+    const uint16_t unit = rst__tiff_field16(p->tif, TIFFTAG_RESOLUTIONUNIT);
     if (unit == RESUNIT_NONE || !TIFFGetField(p->tif, TIFFTAG_XRESOLUTION, &x) || !(x > 0))
         return 0;
     if (TIFFGetField(p->tif, TIFFTAG_YRESOLUTION, &y) && y > 0 &&
@@ -290,7 +174,7 @@ static bool is_premultiplied(const page *p)
 
 static void tell_unused(const page *p)
 {
-    const uint16_t orientation = field16(p, TIFFTAG_ORIENTATION);
+    const uint16_t orientation = rst__tiff_field16(p->tif, TIFFTAG_ORIENTATION);
     if (orientation > 1)
         rst__log(RST_LOG_WARN, "%s: stored with orientation %u, which is not applied", p->job->name,
                  orientation);

@@ -90,7 +90,7 @@ int rst_model_convert(const char *in, const char *out, const rst_convert_options
                       rst_convert_report *r, rst_error *err)
 {
     static const rst_convert_options usual = { 0 };
-    rst_convert_report unasked;
+    rst_convert_report unasked = { 0 };
     rst_weights *w;
     o = o ? o : &usual;
     r = r ? r : &unasked;

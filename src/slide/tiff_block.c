@@ -3,81 +3,27 @@
  * believes the TIFF about colours where the JPEG stream knows better. */
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/err.h"
 #include "image/codec.h"
+#include "image/tiff_page.h"
 #include "slide/tiff_slide.h"
 
 /* What a page is ------------------------------------------------------------------------------- */
 
-static int refuse(const rst_slide *s, const char *tag, unsigned value, rst_error *err)
-{
-    return rst_fail(err, RST_EFORMAT,
-                    "%s: a TIFF with %s %u is not supported; 8-bit grey and RGB are", s->path, tag,
-                    value);
-}
-
-static uint16_t field16(const rst_tiff_handle *h, uint32_t tag)
-{
-    uint16_t v = 0;
-    return TIFFGetFieldDefaulted(h->tif, tag, &v) ? v : 0;
-}
-
-static bool is_read(uint16_t compression)
-{
-    switch (compression) {
-    case COMPRESSION_NONE:
-    case COMPRESSION_LZW:
-    case COMPRESSION_DEFLATE:
-    case COMPRESSION_ADOBE_DEFLATE:
-    case COMPRESSION_PACKBITS:
-    case COMPRESSION_JPEG:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static int check_colours(const rst_slide *s, const rst_tiff_level *l, rst_error *err)
-{
-    const bool jpeg = l->compression == COMPRESSION_JPEG;
-    const unsigned n = l->channels;
-    switch (l->photometric) {
-    case PHOTOMETRIC_MINISBLACK:
-    case PHOTOMETRIC_MINISWHITE:
-        if (n != 1 && (n != 2 || jpeg))
-            return refuse(s, "grey and samples per pixel", n, err);
-        if (s->o.gray_to_rgb)
-            return 0;
-        return rst_fail(err, RST_EFORMAT,
-                        "%s: a grey slide where RGB is due; give --gray-to-rgb to use it as RGB",
-                        s->path);
-    case PHOTOMETRIC_RGB:
-        return n == 3 || (n == 4 && !jpeg) ? 0 : refuse(s, "RGB and samples per pixel", n, err);
-    case PHOTOMETRIC_YCBCR:
-        if (!jpeg)
-            return refuse(s, "YCbCr outside JPEG, photometric", l->photometric, err);
-        return n == 3 ? 0 : refuse(s, "YCbCr and samples per pixel", n, err);
-    default:
-        return refuse(s, "photometric", l->photometric, err);
-    }
-}
-
+/* A kind that is read, and grey only where it is asked for. */
 static int check_kind(const rst_slide *s, const rst_tiff_handle *h, const rst_tiff_level *l,
                       rst_error *err)
 {
-    const uint16_t bits = field16(h, TIFFTAG_BITSPERSAMPLE);
-    const uint16_t sample = field16(h, TIFFTAG_SAMPLEFORMAT);
-    const uint16_t planar = field16(h, TIFFTAG_PLANARCONFIG);
-    if (bits != 8)
-        return refuse(s, "bits per sample", bits, err);
-    if (sample != SAMPLEFORMAT_UINT && sample != SAMPLEFORMAT_VOID)
-        return refuse(s, "sample format", sample, err);
-    if (planar != PLANARCONFIG_CONTIG && l->channels > 1)
-        return refuse(s, "separate planes, planar configuration", planar, err);
-    if (!is_read(l->compression))
-        return refuse(s, "compression", l->compression, err);
-    return check_colours(s, l, err);
+    int rc = rst__tiff_check_samples(h->tif, s->path, err);
+    if (rc == 0)
+        rc = rst__tiff_check_colours(h->tif, s->path, err);
+    if (rc < 0)
+        return rc;
+    if (l->channels >= 3 || s->o.gray_to_rgb)
+        return 0;
+    return rst_fail(err, RST_EFORMAT,
+                    "%s: a grey slide where RGB is due; give --gray-to-rgb to use it as RGB",
+                    s->path);
 }
 
 /* Bytes of a block of `rows` rows. */
@@ -120,10 +66,11 @@ int rst__tiff_level(const rst_slide *s, rst_tiff_handle *h, rst_tiff_level *out,
     if (!TIFFGetField(h->tif, TIFFTAG_IMAGEWIDTH, &l.width) ||
         !TIFFGetField(h->tif, TIFFTAG_IMAGELENGTH, &l.height) || l.width == 0 || l.height == 0)
         return rst__tiff_damaged(s, h, "no size", err);
-    l.channels = field16(h, TIFFTAG_SAMPLESPERPIXEL);
-    l.compression = field16(h, TIFFTAG_COMPRESSION);
+    l.channels = rst__tiff_field16(h->tif, TIFFTAG_SAMPLESPERPIXEL);
+    l.compression = rst__tiff_field16(h->tif, TIFFTAG_COMPRESSION);
     if (!TIFFGetField(h->tif, TIFFTAG_PHOTOMETRIC, &l.photometric))
-        return refuse(s, "no photometric tag and samples per pixel", l.channels, err);
+        return rst__tiff_refuse(s->path, "no photometric tag and samples per pixel", l.channels,
+                                err);
     int rc = check_kind(s, h, &l, err);
     if (rc == 0)
         rc = find_blocks(s, h, &l, err);
@@ -149,71 +96,18 @@ static int bad(const rst_tiff_handle *h, const char *what, rst_error *err)
     return rst_fail(err, RST_EINPUT, "%s", h->io.has_error ? h->io.text : what);
 }
 
-static bool reserve(uint8_t **buf, size_t *cap, size_t need)
-{
-    if (need <= *cap)
-        return true;
-    uint8_t *p = rst__realloc(*buf, need, 1);
-    if (!p)
-        return false;
-    *buf = p;
-    *cap = need;
-    return true;
-}
-
-/* Whether a JPEG stream says by itself how its colours are meant (JFIF or Adobe marker). */
-static bool tells_colours(const uint8_t *p, size_t len)
-{
-    for (size_t at = 2; at + 4 <= len && p[at] == 0xff && p[at + 1] != 0xda;) {
-        const size_t n = (size_t)p[at + 2] << 8 | p[at + 3];
-        if (n < 2 || n > len - at - 2)
-            return false;
-        if (p[at + 1] == 0xe0 && n >= 7 && memcmp(p + at + 4, "JFIF", 5) == 0)
-            return true;
-        if (p[at + 1] == 0xee && n >= 14 && memcmp(p + at + 4, "Adobe", 5) == 0)
-            return true;
-        at += 2 + n;
-    }
-    return false;
-}
-
-/* The tables that all blocks of the page share, without their start and end markers. */
-static size_t shared_tables(const rst_tiff_handle *h, const uint8_t **tables)
-{
-    uint32_t n = 0;
-    void *t = NULL;
-    if (!TIFFGetField(h->tif, TIFFTAG_JPEGTABLES, &n, &t) || !t || n < 4)
-        return 0;
-    *tables = (const uint8_t *)t + 2;
-    return n - 4;
-}
-
-/* Start marker, where the stream does not tell its colours an Adobe marker that says what the TIFF
- * says, shared tables, the block without its start marker: one whole stream in h->stream. */
 static int make_stream(rst_tiff_handle *h, const place *p, size_t raw, size_t *len, rst_error *err)
 {
-    uint8_t head[] = {
-        0xff, 0xd8, 0xff, 0xee, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0
-    };
-    head[sizeof head - 1] = p->l->photometric == PHOTOMETRIC_YCBCR;
-    const uint8_t *tables = NULL;
-    const size_t nt = shared_tables(h, &tables), front = sizeof head + nt;
-    if (!reserve(&h->stream, &h->stream_cap, front + raw))
+    switch (rst__tiff_jpeg_stream(h->tif, p->index, raw, &h->stream, &h->stream_cap, len)) {
+    case 0:
+        return 0;
+    case RST_ENOMEM:
         return rst__fail_nomem(err, p->s->path);
-    uint8_t *body = h->stream + front - 2; /* its start marker is overwritten by what goes before */
-    const tmsize_t got = p->l->tiled ? TIFFReadRawTile(h->tif, p->index, body, (tmsize_t)raw)
-                                     : TIFFReadRawStrip(h->tif, p->index, body, (tmsize_t)raw);
-    if (got != (tmsize_t)raw)
+    case RST_EINPUT:
         return bad(h, "the file ends before the tile does", err);
-    if (body[0] != 0xff || body[1] != 0xd8)
+    default:
         return bad(h, "no JPEG stream", err);
-    const size_t n = p->l->channels == 1 || tells_colours(body, raw) ? 2 : sizeof head;
-    memmove(h->stream + n + nt, body + 2, raw - 2);
-    memcpy(h->stream, head, n);
-    if (nt)
-        memcpy(h->stream + n, tables, nt);
-    *len = n + nt + raw - 2;
-    return 0;
+    }
 }
 
 static int load_jpeg(rst_tiff_handle *h, const place *p, uint64_t bytes, uint8_t *dst,
@@ -287,6 +181,7 @@ static int decode(rst_tiff_handle *h, const place *p, uint64_t bytes, uint8_t *d
     if (p->l->compression == COMPRESSION_JPEG)
         return load_jpeg(h, p, bytes, dst, err);
     const tmsize_t want = (tmsize_t)block_bytes(p->l, p->rows);
+    memset(dst, 0, (size_t)want); /* libtiff lets a damaged deflate stream leave a part unwritten */
     const tmsize_t got = p->l->tiled ? TIFFReadEncodedTile(h->tif, p->index, dst, want)
                                      : TIFFReadEncodedStrip(h->tif, p->index, dst, want);
     return got == want ? 0 : bad(h, "the tile is too short", err);
@@ -317,7 +212,7 @@ int rst__tiff_load(const rst_slide *s, void *handle, int level, int64_t bx, int6
     }
     if (l->channels == 3)
         return decode(h, &p, bytes, rgb, err);
-    if (!reserve(&h->raw, &h->raw_cap, block_bytes(l, p.rows)))
+    if (!rst__tiff_reserve(&h->raw, &h->raw_cap, block_bytes(l, p.rows)))
         return rst__fail_nomem(err, s->path);
     rc = decode(h, &p, bytes, h->raw, err);
     if (rc == 0)

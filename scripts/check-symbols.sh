@@ -11,7 +11,8 @@ shift
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-nm -D --defined-only "$library" | awk '{ sub(/@.*/, "", $3); print $3 }' | LC_ALL=C sort -u >"$work/exported"
+nm -D --defined-only "$library" | awk '{ sub(/@.*/, "", $3) }
+    $3 !~ /^\.gomp_/ { print $3 } # what clang makes of an OpenMP reduction' | LC_ALL=C sort -u >"$work/exported"
 # A declaration may run over lines: join them up to the `;`, then take the name before the first `(`.
 code include | awk '
     {

@@ -12,6 +12,7 @@
 #define RESTAIN_TRANSLATE_H
 
 #include <restain/model.h>
+#include <restain/slide.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -77,6 +78,98 @@ typedef struct rst_translation_options {
  */
 RST_API int rst_translation_run(rst_translation *t, rst_model *m, const rst_translation_options *o,
                                 rst_error *err);
+
+/* Whole slides ----------------------------------------------------------------------------------
+ */
+
+/** Whose statistics a network's norms and channel gates take on a slide. */
+typedef enum rst_slide_stats {
+    RST_SLIDE_STATS_FROZEN, /**< means over windows of the slide's tissue: no seams */
+    RST_SLIDE_STATS_TILE,   /**< each window its own, as the published code: seams */
+    RST_SLIDE_STATS_EXACT   /**< the whole region as one picture, if memory allows */
+} rst_slide_stats;
+
+/** What is painted where there is no tissue. */
+typedef enum rst_slide_background {
+    RST_SLIDE_BACKGROUND_WHITE,
+    RST_SLIDE_BACKGROUND_COPY /**< the slide's own pixels */
+} rst_slide_background;
+
+/** All zero, or NULL in place of a pointer to it, is the default. */
+typedef struct rst_slide_job_options {
+    rst_slide_options read; /**< read.mpp: where the file does not know, or is wrong */
+    rst_slide_stats stats;
+    rst_slide_background background;
+    /** The part to translate, in pixels of level 0; width 0: all. Cut at the slide's border. */
+    int64_t x, y, width, height;
+    int64_t tile_size;       /**< pixels a side computed at a time, 16..4096, a multiple of 16; 0:
+                                  512, or 1024 for networks that see far */
+    int windows;             /**< for frozen statistics; 0: 16 */
+    int64_t window;          /**< their side in pixels; 0: 512 */
+    uint64_t seed;           /**< of the choice of windows */
+    const char *calibration; /**< file of frozen statistics: read if it exists, else written */
+    int quality;             /**< of JPEG, 1..100; 0: 90 */
+    bool lossless;           /**< deflate instead of JPEG */
+    bool resample;           /**< if no level is near the model's mpp, make a finer one smaller */
+    bool dry_run;            /**< write nothing, only work out the report */
+    bool overwrite;
+    /** Called after each computed tile; anything but 0 stops the run. */
+    int (*progress)(void *user, int64_t done, int64_t total);
+    void *user;
+} rst_slide_job_options;
+
+/** What a job is or was. */
+typedef struct rst_slide_report {
+    int level;                     /**< of the slide, that was read */
+    int64_t width, height;         /**< of the result, pixels */
+    double mpp;                    /**< of the result; 0 when unknown */
+    double tissue_mm2;             /**< of the slide; 0.5 um/px assumed when unknown */
+    int64_t tiles, computed;       /**< computed: those that touch tissue */
+    int64_t tile, halo, window[2]; /**< pixels; the one window shape, width and height */
+    int windows;                   /**< that statistics were gathered from; 0: none */
+    uint64_t memory, disk;         /**< bytes, foretold */
+    double seconds;                /**< a dry run's forecast of computing; else the time it took */
+} rst_slide_report;
+
+/**
+ * Translates a slide into a pyramidal TIFF. The bytes depend on the slide, the model and the
+ * options alone, not on threads; nothing stands under the name `out` (nor beside it) unless it is
+ * whole. Frozen statistics that no calibration file was named for are kept beside it, as
+ * <out>.stats.safetensors. A model that knows its mpp reads the level within 10 % of it, one that
+ * does not, level 0.
+ *
+ * @param out  not used in a dry run
+ * @param r    may be NULL
+ * @return 0; RST_EINVAL (options; mpp unknown and needed; `out` exists; a network that changes the
+ *         size), RST_EINPUT, RST_EFORMAT, RST_EOUTPUT, RST_ENOMEM (`exact` does not fit),
+ *         RST_ENUMERIC, RST_EDEVICE, RST_ECANCELLED
+ */
+RST_API int rst_slide_translate(rst_model *m, const char *in, const char *out,
+                                const rst_slide_job_options *o, rst_slide_report *r,
+                                rst_error *err);
+
+/** What rst_slide_seamtest found. */
+typedef struct rst_seam_report {
+    int64_t width, height; /**< of the region, pixels */
+    int64_t values;        /**< compared */
+    int64_t differing;
+    double largest; /**< difference, where the network's whole range is 2 */
+    double ratio;   /**< mean gradient across core edges over that at the same places in the other
+                         grid's output, where they are interior; 1 is seamless */
+    bool seamless;  /**< nothing differs and the ratio is within 0.02 of 1 */
+} rst_seam_report;
+
+/**
+ * Translates a region on two grids, of cores of 256 and 384 pixels that begin at different places,
+ * and compares the network's numbers. Of a slide above 2048 x 2048 pixels and no region given, the
+ * middle is taken.
+ *
+ * @param offset  shifts the second grid's windows by so many pixels off the places that all grids
+ *                share; 0 unless one wants to see the test fail
+ * @return as rst_slide_translate; a seam is no error
+ */
+RST_API int rst_slide_seamtest(rst_model *m, const char *in, const rst_slide_job_options *o,
+                               int64_t offset, rst_seam_report *r, rst_error *err);
 
 #ifdef __cplusplus
 }

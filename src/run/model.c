@@ -22,6 +22,7 @@ typedef struct recording {
 } recording;
 
 struct rst_model {
+    char *path; /* owned */
     rst_ctx *c;
     rst_module *net;
     rst_arch arch;
@@ -44,6 +45,7 @@ void rst_model_close(rst_model *m)
         forget(&m->plan[i]);
     rst_module_free(m->net);
     rst_ctx_free(m->c);
+    rst__free(m->path);
     rst__free(m);
 }
 
@@ -105,7 +107,8 @@ int rst_model_open(rst_model **out, const char *path, const rst_model_options *o
     if (rc < 0)
         return rc;
     rst_model *m = rst__calloc(1, sizeof *m);
-    if (!m) {
+    if (!m || !(m->path = rst__strdup(path))) {
+        rst_model_close(m);
         rst_weights_free(w);
         return rst__fail_nomem(err, path);
     }
@@ -365,4 +368,99 @@ int rst__model_translate(rst_model *m, const rst_image *in, const char *name, rs
 int rst_model_translate(rst_model *m, const rst_image *in, rst_image *out, rst_error *err)
 {
     return rst__model_translate(m, in, "image", out, err);
+}
+
+/* Windows of slides -----------------------------------------------------------------------------
+ */
+
+rst_module *rst__model_net(rst_model *m)
+{
+    return m->net;
+}
+
+const char *rst__model_path(const rst_model *m)
+{
+    return m->path;
+}
+
+int rst__model_set_stats(rst_model *m, rst_stats_policy policy, rst_error *err)
+{
+    drop_all(m);
+    return rst_module_set_stats(m->net, policy, err);
+}
+
+int rst__model_load_stats(rst_model *m, const rst_weights *w, rst_error *err)
+{
+    drop_all(m);
+    return rst_module_load_stats(m->net, w, err);
+}
+
+static rst_dims window_dims(const rst_model *m, int64_t h, int64_t w)
+{
+    return (rst_dims){ 1, m->arch.input_nc, h, w };
+}
+
+int rst__model_gather(rst_model *m, const uint8_t *rgb, int64_t h, int64_t w, rst_error *err)
+{
+    const rst_dims s = window_dims(m, h, w);
+    float *x = rst__calloc((size_t)rst__numel(s), sizeof *x);
+    if (!x)
+        return rst__fail_nomem(err, "a window of the slide");
+    to_floats(m, rgb, rst__numel(s), x);
+    rst_begin_nograd(m->c);
+    rst_module_reseed(m->net, m->seed, "translate/dropout");
+    (void)rst_module_forward(m->net, rst_upload(m->c, s, RST_NHWC, x)); /* the scope reports */
+    rst__free(x);
+    return rst_end(m->c, err);
+}
+
+int rst__model_reach(rst_model *m, rst_reach *out, rst_error *err)
+{
+    enum { SIDE = 64 };
+    const int64_t side = up_to(SIDE, rst_arch_stride(&m->arch));
+    rst_plan *plan;
+    int rc = find_plan(m, window_dims(m, side, side), &plan, err);
+    return rc < 0 ? rc : rst__plan_reach(plan, out, err);
+}
+
+int rst__model_working_bytes(rst_model *m, int64_t h, int64_t w, size_t *out, rst_error *err)
+{
+    enum { SIDE = 256 };
+    const int64_t side = up_to(SIDE, rst_arch_stride(&m->arch));
+    rst_plan *plan;
+    int rc = find_plan(m, window_dims(m, side, side), &plan, err);
+    if (rc < 0)
+        return rc;
+    const double each = (double)rst__plan_describe(plan).arena_bytes / (double)(side * side);
+    const double numbers = 4.0 * (2 * m->arch.input_nc + 2 * m->arch.output_nc);
+    *out = (size_t)((each + numbers) * (double)h * (double)w) +
+           8 * (size_t)rst_module_param_count(m->net);
+    return 0;
+}
+
+size_t rst__model_peak_bytes(const rst_model *m)
+{
+    return rst_ctx_statistics(m->c).bytes_peak;
+}
+
+int rst__model_window(rst_model *m, const uint8_t *rgb, int64_t h, int64_t w, float *y,
+                      rst_error *err)
+{
+    const rst_image in = { .width = w, .height = h, .channels = m->arch.input_nc };
+    pass p = { .m = m, .in = &in, .name = "a window", .s = window_dims(m, h, w), .y = y };
+    p.t = (rst_dims){ 1, m->arch.output_nc, h, w };
+    p.x = rst__calloc((size_t)rst__numel(p.s), sizeof *p.x);
+    if (!p.x)
+        return rst__fail_nomem(err, "a window of the slide");
+    to_floats(m, rgb, rst__numel(p.s), p.x);
+    int rc = run(&p, err);
+    rst__free(p.x);
+    if (rc == 0 && !all_finite(y, rst__numel(p.t)))
+        rc = rst_fail(err, RST_ENUMERIC, "the network gave NaN or Inf");
+    return rc;
+}
+
+void rst__model_to_bytes(const rst_model *m, const float *y, int64_t n, uint8_t *dst)
+{
+    to_bytes(m, y, n, dst);
 }

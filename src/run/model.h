@@ -5,8 +5,34 @@
 
 #include <restain/model.h>
 
+#include "plan/reach.h"
+
 /** rst_model_translate; `name` is what errors and log lines call the picture. */
 int rst__model_translate(rst_model *m, const rst_image *in, const char *name, rst_image *out,
                          rst_error *err);
+
+/* For slides, which go through the network window by window. A window is RGB bytes, h x w x 3, its
+ * sides multiples of the stride. */
+
+/** Borrowed: the network, the file it came from. */
+rst_module *rst__model_net(rst_model *m);
+const char *rst__model_path(const rst_model *m);
+/** rst_module_set_stats; the recordings made under another policy go. */
+int rst__model_set_stats(rst_model *m, rst_stats_policy policy, rst_error *err);
+/** rst_module_load_stats, likewise. */
+int rst__model_load_stats(rst_model *m, const rst_weights *w, rst_error *err);
+/** Runs a window so that its statistics are gathered. RST_EFORMAT, RST_ENOMEM, RST_EDEVICE. */
+int rst__model_gather(rst_model *m, const uint8_t *rgb, int64_t h, int64_t w, rst_error *err);
+/** How far the network sees; RST_EINVAL while it takes statistics of the picture at hand. */
+int rst__model_reach(rst_model *m, rst_reach *out, rst_error *err);
+/** Working memory for a window of that size. */
+int rst__model_working_bytes(rst_model *m, int64_t h, int64_t w, size_t *out, rst_error *err);
+/** The most working memory that was held since the model was opened. */
+size_t rst__model_peak_bytes(const rst_model *m);
+/** @param[out] y  h x w x output_nc. Errors do not name the picture; NaN or Inf is RST_ENUMERIC. */
+int rst__model_window(rst_model *m, const uint8_t *rgb, int64_t h, int64_t w, float *y,
+                      rst_error *err);
+/** The network's numbers as bytes, in the way of its family. */
+void rst__model_to_bytes(const rst_model *m, const float *y, int64_t n, uint8_t *dst);
 
 #endif

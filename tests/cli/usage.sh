@@ -25,7 +25,9 @@ expect 2 'output is missing' translate --model m a.png
 expect 2 'no file was given' translate --model m -o b.png
 expect 2 'value is missing' translate --model
 expect 2 'value is empty' translate --model= a.png -o b.png
-expect 2 'stats frozen: must be tile' translate --model m --stats frozen a.png -o b.png
+expect 2 'stats frozen is for a slide' translate --model m --stats frozen a.png -o b.png
+expect 2 'stats own: must be one of frozen tile exact' translate --model m --stats own a.png -o b.png
+expect 2 'mpp is for a slide' translate --model m --mpp 0.5 a.png -o b.png
 expect 2 'bn both: must be one of batch running' translate --model m --bn both a.png -o b.png
 expect 2 'gpus 0: must be -1' translate --model m --gpus 0 a.png -o b.png
 expect 2 'num-threads 1x: not a whole number' translate --model m --num-threads 1x a.png -o b.png

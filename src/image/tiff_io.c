@@ -115,7 +115,7 @@ static int on_warning(TIFF *tif, void *user, const char *module, const char *fmt
     return 1;
 }
 
-TIFF *rst__tiff_open(rst_tiff_io *io, const char *name, const char *mode)
+TIFFOpenOptions *rst__tiff_options(rst_tiff_io *io, uint64_t bytes)
 {
     enum { SLACK = 64 << 20 };
     TIFFOpenOptions *o = TIFFOpenOptionsAlloc();
@@ -123,8 +123,16 @@ TIFF *rst__tiff_open(rst_tiff_io *io, const char *name, const char *mode)
         return NULL;
     TIFFOpenOptionsSetErrorHandlerExtR(o, on_error, io);
     TIFFOpenOptionsSetWarningHandlerExtR(o, on_warning, io);
-    if (io->src) /* no table or strip of an honest file is larger than the file */
-        TIFFOpenOptionsSetMaxSingleMemAlloc(o, (tmsize_t)(io->len + SLACK));
+    if (bytes) /* no table or strip of an honest file is larger than the file */
+        TIFFOpenOptionsSetMaxSingleMemAlloc(o, (tmsize_t)(bytes + SLACK));
+    return o;
+}
+
+TIFF *rst__tiff_open(rst_tiff_io *io, const char *name, const char *mode)
+{
+    TIFFOpenOptions *o = rst__tiff_options(io, io->src ? io->len : 0);
+    if (!o)
+        return NULL;
     TIFF *tif = TIFFClientOpenExt(name, mode, io, on_read, on_write, on_seek, on_close, on_size,
                                   on_map, on_unmap, o);
     TIFFOpenOptionsFree(o);

@@ -25,5 +25,8 @@ typedef struct rst_tiff_io {
  * it before io dies.
  */
 TIFF *rst__tiff_open(rst_tiff_io *io, const char *name, const char *mode);
+/** Options that keep errors in io and bound single allocations by a file of so many bytes (0: no
+ *  bound); for opening otherwise than above. NULL without memory; TIFFOpenOptionsFree. */
+TIFFOpenOptions *rst__tiff_options(rst_tiff_io *io, uint64_t bytes);
 
 #endif

@@ -12,46 +12,14 @@
 
 /* The file ------------------------------------------------------------------------------------- */
 
-RST_PRINTF(3, 0)
-static void keep(rst_tiff_io *io, bool error, const char *fmt, va_list ap)
-{
-    if (io->has_error || (io->text[0] && !error))
-        return;
-    (void)vsnprintf(io->text, sizeof io->text, fmt, ap);
-    io->has_error = error;
-}
-
-/* 1: libtiff's process-wide handlers, which would print, are not called. */
-RST_PRINTF(4, 0)
-static int on_error(TIFF *tif, void *user, const char *module, const char *fmt, va_list ap)
-{
-    (void)tif;
-    (void)module;
-    keep(user, true, fmt, ap);
-    return 1;
-}
-
-RST_PRINTF(4, 0)
-static int on_warning(TIFF *tif, void *user, const char *module, const char *fmt, va_list ap)
-{
-    (void)tif;
-    (void)module;
-    keep(user, false, fmt, ap);
-    return 1;
-}
-
 /* "m": no mapping, which would kill the process when the file is cut while it is read. "O": the
  * tables of tiles are read where they are needed, so that opening costs the same for any size. */
 static TIFF *open_file(rst_tiff_io *io, const char *path, uint64_t bytes)
 {
-    enum { SLACK = 64 << 20 };
-    TIFFOpenOptions *o = TIFFOpenOptionsAlloc();
+    const uint64_t most = bytes < (uint64_t)1 << 30 ? bytes : (uint64_t)1 << 30;
+    TIFFOpenOptions *o = rst__tiff_options(io, most);
     if (!o)
         return NULL;
-    TIFFOpenOptionsSetErrorHandlerExtR(o, on_error, io);
-    TIFFOpenOptionsSetWarningHandlerExtR(o, on_warning, io);
-    const uint64_t most = bytes < (uint64_t)1 << 30 ? bytes : (uint64_t)1 << 30;
-    TIFFOpenOptionsSetMaxSingleMemAlloc(o, (tmsize_t)(most + SLACK));
     TIFF *tif = TIFFOpenExt(path, "rmO", o);
     TIFFOpenOptionsFree(o);
     return tif;

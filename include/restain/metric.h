@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file metric.h
- * How alike two images are: learned distances on the features of published networks.
+ * How alike two images are: pixel by pixel, in their stain, and by learned distances on the
+ * features of published networks.
  *
- * Images are 8-bit RGB. The feature networks take their published weights (torchvision's names);
- * the functions open a scope of their own on the given context and leave no gradients.
+ * Images are 8-bit RGB. Results do not depend on the number of threads. The feature networks take
+ * their published weights (torchvision's names); the functions open a scope of their own on the
+ * given context and leave no gradients.
  */
 #ifndef RESTAIN_METRIC_H
 #define RESTAIN_METRIC_H
@@ -16,6 +18,84 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/** The mean of the squared differences over pixels and channels. Grey or RGB, of one size.
+ *  @return 0, RST_EINVAL (different sizes or channels) */
+RST_API int rst_mse(const rst_image *a, const rst_image *b, double *mse, rst_error *err);
+/** 10 log10(255^2 / mse) decibels; +inf for 0. */
+RST_API double rst_psnr_of_mse(double mse);
+/** Peak signal to noise ratio in dB, +inf for equal images (skimage's peak_signal_noise_ratio with
+ *  data_range 255, which ASP's and BCI's evaluate.py call). */
+RST_API int rst_psnr(const rst_image *a, const rst_image *b, double *db, rst_error *err);
+
+typedef enum rst_ssim_window {
+    RST_SSIM_UNIFORM, /**< all pixels of a square count the same */
+    RST_SSIM_GAUSSIAN /**< cut off at 3.5 sigma, as skimage does: 11 x 11 for 1.5 */
+} rst_ssim_window;
+
+/** All zero, or NULL in place of a pointer to it, is what ASP's and BCI's evaluate.py compute. */
+typedef struct rst_ssim_options {
+    rst_ssim_window window;
+    int side;        /**< of the uniform window, odd, 3..181; 0: 7 */
+    double sigma;    /**< of the Gaussian; 0: 1.5 */
+    bool population; /**< covariance over n; otherwise over n - 1 */
+    double k1, k2;   /**< 0: 0.01 and 0.03 */
+    double range;    /**< of the pixels; 0: 255 */
+} rst_ssim_options;
+
+/**
+ * Structural similarity (skimage.metrics.structural_similarity): the mean over the channels of the
+ * mean over all windows that lie inside the image.
+ *
+ * @param a, b  grey or RGB, of one size
+ * @param o     NULL: the defaults
+ * @return 0, RST_EINVAL (sizes, channels, options, an image smaller than the window), RST_ENOMEM
+ */
+RST_API int rst_ssim(const rst_image *a, const rst_image *b, const rst_ssim_options *o,
+                     double *value, rst_error *err);
+
+/* Stain agreement ------------------------------------------------------------------------------ */
+
+enum { RST_STAIN_LEVELS = 4 };
+
+/** What is summed over one side's pixels. DAB is the optical density (base 10) of the brown stain,
+ *  by fixed vectors for haematoxylin and DAB; it may be negative. */
+typedef struct rst_stain_side {
+    double sum, sum2;                    /**< of DAB and of its square */
+    int64_t positive;                    /**< pixels with DAB > 0.15 */
+    int64_t tissue;                      /**< pixels whose mean optical density is >= 0.05 */
+    int64_t above[RST_STAIN_LEVELS - 1]; /**< of these, with DAB >= 0.2, 0.4, 0.6 */
+} rst_stain_side;
+
+/** Sums over any number of pairs of images. All zero to begin with. */
+typedef struct rst_stain_sums {
+    int64_t pixels;
+    rst_stain_side real, fake;
+    double cross; /**< of the products of DAB */
+} rst_stain_sums;
+
+typedef struct rst_stain_facts {
+    double mean;     /**< DAB optical density; NaN without pixels, as the shares */
+    double positive; /**< share of pixels with DAB > 0.15 */
+    double tissue;   /**< share of pixels that are tissue */
+    /** A proxy of the HER2 level, 0..3: 3 if more than a tenth of the tissue's pixels reach a DAB
+     *  of 0.6, else 2 by 0.4, else 1 by 0.2. By area and intensity: not the ASCO/CAP reading of
+     *  membranes. */
+    int level;
+} rst_stain_facts;
+
+typedef struct rst_stain_agreement {
+    rst_stain_facts real, fake;
+    double bias; /**< fake.mean - real.mean */
+    double r;    /**< Pearson's, of DAB over all pixels; NaN where one side is constant */
+} rst_stain_agreement;
+
+/** Adds a pair of RGB images of one size. @return 0, RST_EINVAL, RST_ENOMEM */
+RST_API int rst_stain_add(rst_stain_sums *s, const rst_image *real, const rst_image *fake,
+                          rst_error *err);
+/** Adds sums to others, so that r can be pooled. */
+RST_API void rst_stain_merge(rst_stain_sums *into, const rst_stain_sums *from);
+RST_API rst_stain_agreement rst_stain_result(const rst_stain_sums *s);
 
 /** LPIPS, version 0.1 (Zhang et al., CVPR 2018; richzhang/PerceptualSimilarity). */
 typedef struct rst_lpips rst_lpips;

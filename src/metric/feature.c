@@ -2,7 +2,6 @@
 #include "metric/feature.h"
 
 #include "base/alloc.h"
-#include "base/err.h"
 #include "grad/engine.h"
 #include "image/convert.h"
 
@@ -52,18 +51,6 @@ int rst__feature_net(rst_module **out, rst_ctx *c, const rst_arch *a, const rst_
     rst_module_train(m, false);
     rst_module_freeze(m, true);
     *out = m;
-    return 0;
-}
-
-int rst__image_pair(const rst_image *a, const rst_image *b, const char *what, rst_error *err)
-{
-    if (a->channels != 3 || b->channels != 3)
-        return rst_fail(err, RST_EINVAL, "%s: needs RGB images, not %d and %d channels", what,
-                        a->channels, b->channels);
-    if (a->width != b->width || a->height != b->height)
-        return rst_fail(err, RST_EINVAL, "%s: images of %lldx%lld and %lldx%lld pixels", what,
-                        (long long)a->width, (long long)a->height, (long long)b->width,
-                        (long long)b->height);
     return 0;
 }
 

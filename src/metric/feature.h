@@ -24,8 +24,6 @@ rst_tensor *rst__spatial_mean(rst_tensor *x);
 /** A network that is only run: its weights loaded, frozen, running statistics. */
 int rst__feature_net(rst_module **out, rst_ctx *c, const rst_arch *a, const rst_weights *w,
                      const char *prefix, rst_error *err);
-/** Two RGB images of one size; RST_EINVAL otherwise. `what` begins the message. */
-int rst__image_pair(const rst_image *a, const rst_image *b, const char *what, rst_error *err);
 /** An RGB image on the device, 0..1, [1,3,h,w]. */
 rst_tensor *rst__upload_image(rst_ctx *c, const rst_image *img);
 

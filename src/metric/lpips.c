@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "grad/engine.h"
+#include "metric/pair.h"
 
 struct rst_lpips {
     rst_ctx *c;

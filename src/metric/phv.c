@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "metric/feature.h"
+#include "metric/pair.h"
 
 enum { MAX_CHANNELS = 2048 };
 

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "image/stain.h"
 
 enum { BINS = 256, PIXELS_MAX = 1 << 26 };
 
@@ -26,13 +27,6 @@ static double saturation(const uint8_t *p)
     const int hi = p[0] > p[1] ? (p[0] > p[2] ? p[0] : p[2]) : (p[1] > p[2] ? p[1] : p[2]);
     const int lo = p[0] < p[1] ? (p[0] < p[2] ? p[0] : p[2]) : (p[1] < p[2] ? p[1] : p[2]);
     return hi ? (double)(hi - lo) / hi : 0;
-}
-
-/* Optical densities of 0..255 (method-spec 14.5). */
-static void density_table(double od[256])
-{
-    for (int i = 0; i < 256; i++)
-        od[i] = -log10((i ? i : 1) / 255.0);
 }
 
 static double density(const double od[256], const uint8_t *p)
@@ -83,7 +77,7 @@ static void threshold(rst_tissue *t, const rst_image *img)
     const int64_t n = t->across * t->down;
     int64_t of_saturation[BINS] = { 0 }, of_density[BINS] = { 0 };
     double od[256];
-    density_table(od);
+    rst__density_table(255, od);
     for (int64_t i = 0; i < n; i++) {
         of_saturation[bin_of(saturation(img->px + 3 * i))]++;
         of_density[bin_of(density(od, img->px + 3 * i))]++;

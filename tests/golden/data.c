@@ -11,8 +11,7 @@
 
 /* Images --------------------------------------------------------------------------------------- */
 
-/* A tensor [1,c,h,w] (or [c,h,w]) of 0..255 as an image. */
-static bool image_of(gold_case *g, const rst_weight *w, rst_image *out)
+bool gold_image(gold_case *g, const rst_weight *w, rst_image *out)
 {
     rst_error err = RST_ERROR_INIT;
     const int64_t *s = w ? w->shape + (w->rank == 4) : NULL;
@@ -138,7 +137,7 @@ static bool pil_resize(gold_case *g)
         return gold_fail(g, "cannot be mapped: a cubic of another a than -0.5");
     if (!parse_filter(g, gold_text(g, "filter"), &filter) || !gold_pair(g, g->options, "out", size))
         return false;
-    bool ok = image_of(g, gold_tensor(g, "input.", "image"), &in);
+    bool ok = gold_image(g, gold_tensor(g, "input.", "image"), &in);
     if (ok && rst__image_resize(&in, size[1], size[0], filter, &out, &err) < 0)
         ok = gold_fail(g, "%s", err.msg);
     ok = ok && put_image(g, "output.image", &out);
@@ -249,7 +248,7 @@ static bool later_stages(gold_case *g, rst_module *sr, const char *stain)
     rst_image img = RST_IMAGE_INIT, out = RST_IMAGE_INIT;
     (void)snprintf(low, sizeof low, "low_%s", stain);
     (void)snprintf(name, sizeof name, "sr_%s", stain);
-    if (!image_of(g, gold_tensor(g, "output.", low), &img))
+    if (!gold_image(g, gold_tensor(g, "output.", low), &img))
         return false;
     rst_tensor *y = rst_module_forward(sr, rst__multimag_input(g->ctx, &img));
     rst_image_free(&img);
@@ -268,7 +267,7 @@ static bool sample_of(gold_case *g, rst_module *sr, const rst_multimag_view *v, 
     char name[32];
     rst_error err = RST_ERROR_INIT;
     rst_image in = RST_IMAGE_INIT, low = RST_IMAGE_INIT;
-    bool ok = image_of(g, gold_tensor(g, "input.", stain), &in);
+    bool ok = gold_image(g, gold_tensor(g, "input.", stain), &in);
     if (ok && rst__multimag_low(&in, v, rst_module_arch(sr)->scale, &low, &err) < 0)
         ok = gold_fail(g, "%s", err.msg);
     (void)snprintf(name, sizeof name, "output.low_%s", stain);

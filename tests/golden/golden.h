@@ -8,6 +8,7 @@
 #define GOLDEN_H
 
 #include <restain/graph.h>
+#include <restain/image.h>
 #include <restain/nn.h>
 #include <restain/weights.h>
 
@@ -151,6 +152,15 @@ void gold_note_convs(gold_case *g, const rst_module *m);
 void gold_give_net(gold_case *g, rst_module *m, const char *in, const char *out);
 /** Outside of scopes: records that pass and compares what its replay gives. */
 bool gold_planned(gold_case *g);
+
+/* data.c --------------------------------------------------------------------------------------- */
+
+/** A tensor [1,c,h,w] (or [c,h,w]) of 0..255 as an image, owned. */
+bool gold_image(gold_case *g, const rst_weight *w, rst_image *out);
+
+/* scores.c: the metrics that need no network. */
+
+bool gold_ssim_psnr(gold_case *g);
 
 /* modules.c ------------------------------------------------------------------------------------ */
 

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* How well the brown of two images agrees. */
+#include <math.h>
+#include <string.h>
+
+#include <restain/metric.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "image/stain.h"
+#include "metric/pair.h"
+
+enum { DAB = 1, PIECE = 1 << 14 };
+
+static const double WHITE = 255, POSITIVE = 0.15, TISSUE = 0.05, LEVEL_SHARE = 0.1;
+static const double intensity[RST_STAIN_LEVELS - 1] = { 0.2, 0.4, 0.6 };
+
+/* Densities by pixel value. */
+typedef struct tables {
+    double dab[3][256], mean[256];
+} tables;
+
+static void make_tables(tables *t)
+{
+    const rst_stains s = rst__stains(RST_STAINS_HDAB);
+    rst__stain_table(&s, DAB, WHITE, t->dab);
+    rst__density_table(WHITE, t->mean);
+    for (int i = 0; i < 256; i++)
+        t->mean[i] /= 3;
+}
+
+static inline double add_pixel(const tables *t, const uint8_t *p, rst_stain_side *s)
+{
+    const double od = t->dab[0][p[0]] + t->dab[1][p[1]] + t->dab[2][p[2]];
+    const bool tissue = t->mean[p[0]] + t->mean[p[1]] + t->mean[p[2]] >= TISSUE;
+    s->sum += od;
+    s->sum2 += od * od;
+    s->positive += od > POSITIVE;
+    s->tissue += tissue;
+    for (int i = 0; i < RST_STAIN_LEVELS - 1; i++)
+        s->above[i] += tissue && od >= intensity[i];
+    return od;
+}
+
+static void merge_side(rst_stain_side *into, const rst_stain_side *from)
+{
+    into->sum += from->sum;
+    into->sum2 += from->sum2;
+    into->positive += from->positive;
+    into->tissue += from->tissue;
+    for (int i = 0; i < RST_STAIN_LEVELS - 1; i++)
+        into->above[i] += from->above[i];
+}
+
+void rst_stain_merge(rst_stain_sums *into, const rst_stain_sums *from)
+{
+    into->pixels += from->pixels;
+    into->cross += from->cross;
+    merge_side(&into->real, &from->real);
+    merge_side(&into->fake, &from->fake);
+}
+
+static void add_piece(const tables *t, const uint8_t *real, const uint8_t *fake, int64_t n,
+                      rst_stain_sums *s)
+{
+    s->pixels += n;
+    for (int64_t i = 0; i < n; i++) {
+        const double x = add_pixel(t, real + 3 * i, &s->real);
+        const double y = add_pixel(t, fake + 3 * i, &s->fake);
+        s->cross += x * y;
+    }
+}
+
+/* Pieces of fixed size, added in order: the same bits for any number of threads. */
+int rst_stain_add(rst_stain_sums *s, const rst_image *real, const rst_image *fake, rst_error *err)
+{
+    const int rc = rst__image_pair(real, fake, "stain agreement", err);
+    if (rc < 0)
+        return rc;
+    const int64_t n = real->width * real->height, pieces = (n + PIECE - 1) / PIECE;
+    rst_stain_sums *part = rst__calloc((size_t)pieces, sizeof *part);
+    if (!part)
+        return rst__fail_nomem(err, "stain agreement");
+    tables t;
+    make_tables(&t);
+#pragma omp parallel for if (pieces > 1)
+    for (int64_t p = 0; p < pieces; p++) {
+        const int64_t at = p * PIECE, left = n - at;
+        add_piece(&t, real->px + 3 * at, fake->px + 3 * at, left < PIECE ? left : PIECE, &part[p]);
+    }
+    for (int64_t p = 0; p < pieces; p++)
+        rst_stain_merge(s, &part[p]);
+    rst__free(part);
+    return 0;
+}
+
+/* Results -------------------------------------------------------------------------------------- */
+
+static int level(const rst_stain_side *s)
+{
+    for (int i = RST_STAIN_LEVELS - 1; i > 0; i--)
+        if ((double)s->above[i - 1] > LEVEL_SHARE * (double)s->tissue)
+            return i;
+    return 0;
+}
+
+static rst_stain_facts facts(const rst_stain_side *s, int64_t pixels)
+{
+    const double n = (double)pixels, none = (double)NAN;
+    return (rst_stain_facts){ .mean = pixels ? s->sum / n : none,
+                              .positive = pixels ? (double)s->positive / n : none,
+                              .tissue = pixels ? (double)s->tissue / n : none,
+                              .level = level(s) };
+}
+
+/* Sum of squared deviations from the mean; 0 where only rounding is left of it. */
+static double spread(const rst_stain_side *s, double n)
+{
+    const double v = s->sum2 - s->sum * s->sum / n;
+    return v > 1e-12 * s->sum2 ? v : 0;
+}
+
+rst_stain_agreement rst_stain_result(const rst_stain_sums *s)
+{
+    const double n = (double)s->pixels;
+    rst_stain_agreement a = { .real = facts(&s->real, s->pixels),
+                              .fake = facts(&s->fake, s->pixels),
+                              .r = (double)NAN };
+    a.bias = a.fake.mean - a.real.mean;
+    const double x = s->pixels ? spread(&s->real, n) : 0, y = s->pixels ? spread(&s->fake, n) : 0;
+    if (x > 0 && y > 0)
+        a.r = fmax(-1, fmin(1, (s->cross - s->real.sum * s->fake.sum / n) / sqrt(x * y)));
+    return a;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include "data/dataset.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "data/layout.h"
+
+void rst__dataset_close(rst_dataset *d)
+{
+    if (!d)
+        return;
+    rst__files_free(&d->list[RST_DATA_A]);
+    rst__files_free(&d->list[RST_DATA_B]);
+    rst__free(d);
+}
+
+int64_t rst__dataset_count(const rst_dataset *d)
+{
+    const int64_t a = d->list[RST_DATA_A].count, b = d->list[RST_DATA_B].count;
+    return a > b ? a : b;
+}
+
+int64_t rst__dataset_files(const rst_dataset *d)
+{
+    const int64_t a = d->list[RST_DATA_A].count;
+    return d->layout == RST_DATA_SIDE_BY_SIDE ? a : a + d->list[RST_DATA_B].count;
+}
+
+int64_t rst__dataset_file(const rst_dataset *d, rst_data_side side, int64_t item)
+{
+    const bool second = side == RST_DATA_B && d->layout != RST_DATA_SIDE_BY_SIDE;
+    return second ? d->list[RST_DATA_A].count + item : item;
+}
+
+/* Drops all but the first `count`. */
+static void cut(rst_file_list *l, int64_t count)
+{
+    for (; l->count > count; l->count--) {
+        rst__free(l->item[l->count - 1].path);
+        rst__free(l->item[l->count - 1].stem);
+    }
+}
+
+static void swap_sides(rst_dataset *d)
+{
+    const rst_file_list l = d->list[RST_DATA_A];
+    const rst_data_part p = d->part[RST_DATA_A];
+    d->list[RST_DATA_A] = d->list[RST_DATA_B];
+    d->part[RST_DATA_A] = d->part[RST_DATA_B];
+    d->list[RST_DATA_B] = l;
+    d->part[RST_DATA_B] = p;
+}
+
+static int check_options(const rst_dataset_options *o, rst_error *err)
+{
+    if (!o->root || !o->root[0])
+        return rst_fail(err, RST_EINVAL, "a data set's folder is missing; give --dataroot");
+    if (!o->phase || (strcmp(o->phase, "train") != 0 && strcmp(o->phase, "val") != 0 &&
+                      strcmp(o->phase, "test") != 0))
+        return rst_fail(err, RST_EINVAL, "--phase %s: it is train, val or test",
+                        o->phase ? o->phase : "");
+    if (o->max_size < 0)
+        return rst_fail(err, RST_EINVAL, "--max-dataset-size %lld: it is 1 or more, or 0 for all",
+                        (long long)o->max_size);
+    return 0;
+}
+
+static int fill(rst_dataset *d, const rst_dataset_options *o, rst_error *err)
+{
+    const bool manifest =
+        o->layout == RST_DATA_MANIFEST ||
+        (o->layout == RST_DATA_AUTO && rst__exists(o->root) && !rst__is_dir(o->root));
+    int rc = manifest ? rst__manifest_list(d, o, err) : rst__layout_list(d, o, err);
+    if (rc < 0)
+        return rc;
+    if (o->b_to_a)
+        swap_sides(d);
+    if (d->paired && !manifest)
+        rc = rst__files_pair(&d->list[RST_DATA_A], &d->list[RST_DATA_B], err);
+    if (rc == 0 && o->max_size > 0) {
+        cut(&d->list[RST_DATA_A], o->max_size);
+        cut(&d->list[RST_DATA_B], o->max_size);
+    }
+    return rc;
+}
+
+int rst__dataset_open(rst_dataset **out, const rst_dataset_options *o, rst_error *err)
+{
+    int rc = check_options(o, err);
+    if (rc < 0)
+        return rc;
+    rst_dataset *d = rst__calloc(1, sizeof *d);
+    if (!d)
+        return rst__fail_nomem(err, o->root);
+    d->paired = !o->unpaired;
+    d->read = o->read;
+    rc = fill(d, o, err);
+    if (rc < 0) {
+        rst__dataset_close(d);
+        return rc;
+    }
+    *out = d;
+    return 0;
+}
+
+int rst__dataset_view(const rst_dataset *d, rst_data_side side, int64_t item, const rst_image *img,
+                      rst_image_view *out, rst_error *err)
+{
+    *out = (rst_image_view){ img, 0, 0, img->height, img->width };
+    if (d->part[side] == RST_DATA_WHOLE)
+        return 0;
+    if (img->width % 2)
+        return rst_fail(err, RST_EFORMAT,
+                        "%s: a width of %lld cannot be halved into H&E and IHC; --layout ab wants "
+                        "the two side by side",
+                        d->list[side].item[item].path, (long long)img->width);
+    out->w = img->width / 2;
+    out->x = d->part[side] == RST_DATA_LEFT ? 0 : out->w;
+    return 0;
+}
+
+int rst__dataset_require_same(const rst_dataset *d, int64_t item, int64_t wa, int64_t ha,
+                              int64_t wb, int64_t hb, rst_error *err)
+{
+    if (!d->paired || (wa == wb && ha == hb))
+        return 0;
+    return rst_fail(err, RST_EFORMAT,
+                    "%s: %lld x %lld pixels, its partner %s has %lld x %lld; give --dataset-mode "
+                    "unaligned if they are no pair",
+                    d->list[RST_DATA_A].item[item].path, (long long)wa, (long long)ha,
+                    d->list[RST_DATA_B].item[item].path, (long long)wb, (long long)hb);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Data sets as they come: pairs of H&E and IHC tiles, or two sets of tiles that are no pairs. */
+#ifndef RST_DATA_DATASET_H
+#define RST_DATA_DATASET_H
+
+#include <restain/image.h>
+
+#include "data/files.h"
+
+/** How the files lie; PHASE is train, val or test. In brackets what --layout calls it. */
+typedef enum rst_data_layout {
+    RST_DATA_AUTO,         /* find out [auto] */
+    RST_DATA_FOLDERS,      /* PHASEA, PHASEB: MIST, CUT, CycleGAN [folders] */
+    RST_DATA_BCI,          /* HE/PHASE, IHC/PHASE [bci] */
+    RST_DATA_SPLITS,       /* PHASE/HE, PHASE/IHC or PHASE/input, PHASE/label [splits] */
+    RST_DATA_SIDE_BY_SIDE, /* PHASE: files with A in the left half, B in the right one [ab] */
+    RST_DATA_MANIFEST      /* a table: tab-separated split, he, ihc, ... [manifest] */
+} rst_data_layout;
+
+/** The layout that a word names; false for no such word. */
+bool rst__data_layout_parse(const char *word, rst_data_layout *out);
+const char *rst__data_layout_name(rst_data_layout l);
+
+typedef struct rst_dataset_options {
+    const char *root;            /* folder, or the manifest's file */
+    const char *phase;           /* "train", "val" or "test"; of the last two one stands in for the
+                                    other where that is missing, and the log says so */
+    rst_data_layout layout;      /* --layout */
+    bool b_to_a;                 /* --direction BtoA: A is the IHC */
+    bool unpaired;               /* --dataset-mode unaligned */
+    int64_t max_size;            /* --max-dataset-size: the first so many; 0: all */
+    rst_image_read_options read; /* --gray-to-rgb, --alpha */
+} rst_dataset_options;
+
+/** A is what the generator takes, B what it should make. */
+typedef enum rst_data_side { RST_DATA_A, RST_DATA_B } rst_data_side;
+
+/** Which part of its file a picture is. */
+typedef enum rst_data_part { RST_DATA_WHOLE, RST_DATA_LEFT, RST_DATA_RIGHT } rst_data_part;
+
+/** One phase of a data set. Fields are for reading. */
+typedef struct rst_dataset {
+    rst_data_layout layout; /* never AUTO */
+    bool paired;            /* item i of A and of B belong together and there are as many */
+    rst_file_list list[2];  /* by rst_data_side, by path of A */
+    rst_data_part part[2];
+    rst_image_read_options read;
+} rst_dataset;
+
+/**
+ * Lists a phase's files and finds the pairs; no picture is opened (rst__dataset_check does).
+ *
+ * @param[out] out  owned; rst__dataset_close
+ * @return 0, RST_EINVAL (no such phase; several layouts at once), RST_EINPUT (no such folder, none
+ *         of the layouts, empty, a file without partner), RST_EFORMAT (two files of one name, kinds
+ *         that are not read, a bad manifest), RST_ENOMEM
+ */
+int rst__dataset_open(rst_dataset **out, const rst_dataset_options *o, rst_error *err);
+/** NULL is fine. */
+void rst__dataset_close(rst_dataset *d);
+/** Pairs; without pairs, the pictures of the larger side. */
+int64_t rst__dataset_count(const rst_dataset *d);
+/** Files of both sides; where A and B share files, those. They are numbered from 0. */
+int64_t rst__dataset_files(const rst_dataset *d);
+/** The number of an item's file. */
+int64_t rst__dataset_file(const rst_dataset *d, rst_data_side side, int64_t item);
+
+/** A rectangle of pixels in an image. */
+typedef struct rst_image_view {
+    const rst_image *img; /* borrowed, 3 channels */
+    int64_t y, x, h, w;
+} rst_image_view;
+
+/** The part of a file's image that belongs to a side. RST_EFORMAT (an odd width to be halved). */
+int rst__dataset_view(const rst_dataset *d, rst_data_side side, int64_t item, const rst_image *img,
+                      rst_image_view *out, rst_error *err);
+/** RST_EFORMAT unless a pair's pictures have the same size; the message names both files. */
+int rst__dataset_require_same(const rst_dataset *d, int64_t item, int64_t wa, int64_t ha,
+                              int64_t wb, int64_t hb, rst_error *err);
+
+#endif

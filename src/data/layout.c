@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "data/layout.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+
+/* A folder's name is `before`, the phase, `after`. */
+typedef struct place {
+    const char *before, *after;
+} place;
+
+typedef struct pattern {
+    rst_data_layout layout;
+    place a, b;
+} pattern;
+
+static const pattern patterns[] = {
+    { RST_DATA_FOLDERS, { "", "A" }, { "", "B" } },
+    { RST_DATA_BCI, { "HE/", "" }, { "IHC/", "" } },
+    { RST_DATA_SPLITS, { "", "/HE" }, { "", "/IHC" } },
+    { RST_DATA_SPLITS, { "", "/input" }, { "", "/label" } },
+    { RST_DATA_SIDE_BY_SIDE, { "", "" }, { "", "" } },
+};
+
+enum { PATTERNS = sizeof patterns / sizeof patterns[0], PATH_MAX_BYTES = 1 << 16 };
+
+static const char *const phases[] = { "train", "val", "test" };
+
+static const char *const words[] = {
+    [RST_DATA_AUTO] = "auto",     [RST_DATA_FOLDERS] = "folders", [RST_DATA_BCI] = "bci",
+    [RST_DATA_SPLITS] = "splits", [RST_DATA_SIDE_BY_SIDE] = "ab", [RST_DATA_MANIFEST] = "manifest",
+};
+
+bool rst__data_layout_parse(const char *word, rst_data_layout *out)
+{
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(word, words[i]) == 0) {
+            *out = (rst_data_layout)i;
+            return true;
+        }
+    return false;
+}
+
+const char *rst__data_layout_name(rst_data_layout l)
+{
+    return words[l];
+}
+
+const char *rst__phase_instead(const char *phase)
+{
+    return strcmp(phase, "test") == 0 ? "val" : strcmp(phase, "val") == 0 ? "test" : NULL;
+}
+
+/* Owned; NULL when out of memory. */
+static char *folder_of(const char *root, place p, const char *phase)
+{
+    rst_str s = rst__str(PATH_MAX_BYTES);
+    rst__str_printf(&s, "%s%s%s%s%s", root, root[strlen(root) - 1] == '/' ? "" : "/", p.before,
+                    phase, p.after);
+    if (s.failed)
+        rst__str_free(&s);
+    return s.failed ? NULL : s.s;
+}
+
+/* Whether the folder is there; false too when memory is short, which the listing will tell. */
+static bool is_there(const char *root, place p, const char *phase)
+{
+    char *path = folder_of(root, p, phase);
+    const bool there = path && rst__is_dir(path);
+    rst__free(path);
+    return there;
+}
+
+static bool has_phase(const char *root, const pattern *p, const char *phase)
+{
+    return is_there(root, p->a, phase) || is_there(root, p->b, phase);
+}
+
+static bool matches(const char *root, const pattern *p)
+{
+    for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++)
+        if (has_phase(root, p, phases[i]))
+            return true;
+    return false;
+}
+
+/* Every data set with train/HE has a folder train too, so that layout, the last, counts only where
+ * no other does. */
+static int detect(const rst_dataset_options *o, const pattern **out, rst_error *err)
+{
+    const pattern *found = NULL;
+    for (const pattern *p = patterns; p < patterns + PATTERNS; p++) {
+        if (o->layout != RST_DATA_AUTO ? p->layout != o->layout
+                                       : found && p->layout == RST_DATA_SIDE_BY_SIDE)
+            continue;
+        if (!matches(o->root, p))
+            continue;
+        if (found)
+            return rst_fail(err, RST_EINVAL,
+                            "%s: both %strain%s and %strain%s could be meant; give --layout, or "
+                            "move one of them away",
+                            o->root, found->a.before, found->a.after, p->a.before, p->a.after);
+        found = p;
+    }
+    if (!found && !rst__is_dir(o->root))
+        return rst_fail(err, RST_EINPUT, "%s: no such folder", o->root);
+    if (!found)
+        return rst_fail(err, RST_EINPUT,
+                        "%s: no data set: looked for trainA + trainB, HE/train + IHC/train, "
+                        "train/HE + train/IHC, train/input + train/label, and train with "
+                        "side-by-side files%s%s",
+                        o->root, o->layout ? "; --layout is " : "",
+                        o->layout ? rst__data_layout_name(o->layout) : "");
+    *out = found;
+    return 0;
+}
+
+static int list(rst_file_list *l, const char *root, place p, const char *phase, rst_error *err)
+{
+    char *path = folder_of(root, p, phase);
+    int rc = path ? rst__files_walk(l, path, err) : rst__fail_nomem(err, root);
+    rst__free(path);
+    return rc;
+}
+
+int rst__layout_list(rst_dataset *d, const rst_dataset_options *o, rst_error *err)
+{
+    const pattern *p = NULL;
+    const char *phase = o->phase, *instead = rst__phase_instead(phase);
+    int rc = detect(o, &p, err);
+    if (rc < 0)
+        return rc;
+    if (!has_phase(o->root, p, phase) && instead && has_phase(o->root, p, instead)) {
+        rst__log(RST_LOG_INFO, "%s: no %s%s%s; %s%s%s is used for it", o->root, p->a.before, phase,
+                 p->a.after, p->a.before, instead, p->a.after);
+        phase = instead;
+    }
+    d->layout = p->layout;
+    if (p->layout == RST_DATA_SIDE_BY_SIDE) {
+        d->part[RST_DATA_A] = RST_DATA_LEFT;
+        d->part[RST_DATA_B] = RST_DATA_RIGHT;
+    }
+    rc = list(&d->list[RST_DATA_A], o->root, p->a, phase, err);
+    return rc < 0 ? rc : list(&d->list[RST_DATA_B], o->root, p->b, phase, err);
+}

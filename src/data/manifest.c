@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* A manifest: lines of tab-separated fields, the first of which names the columns. Those called
+ * split (train, val, test), he and ihc are ours, in any order; paths are relative to the file. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "data/layout.h"
+
+enum { MAX_BYTES = 1 << 28, MAX_COLUMNS = 64 };
+
+typedef enum column { COLUMN_SPLIT, COLUMN_HE, COLUMN_IHC, COLUMNS } column;
+
+static const char *const column_names[] = { "split", "he", "ihc" };
+
+typedef struct manifest {
+    const char *path;
+    char *text; /* owned; lines and fields are cut out of it by NULs */
+    size_t len;
+    char *at, *end;
+    int64_t line;
+    int place[COLUMNS]; /* of our columns in a line */
+    int columns;
+} manifest;
+
+/* Cuts the next line that is not empty into fields; their number, 0 at the end. */
+static int next_line(manifest *m, char *field[MAX_COLUMNS])
+{
+    while (m->at < m->end) {
+        char *s = m->at, *stop = memchr(s, '\n', (size_t)(m->end - s));
+        m->at = stop ? stop + 1 : m->end;
+        m->line++;
+        stop = stop ? stop : m->end;
+        if (stop > s && stop[-1] == '\r')
+            stop--;
+        *stop = 0;
+        if (stop == s)
+            continue;
+        int n = 0;
+        for (char *tab; n < MAX_COLUMNS - 1 && (tab = strchr(s, '\t')); s = tab + 1) {
+            *tab = 0;
+            field[n++] = s;
+        }
+        field[n++] = s;
+        return n;
+    }
+    return 0;
+}
+
+static int read_header(manifest *m, rst_error *err)
+{
+    char *field[MAX_COLUMNS];
+    m->columns = next_line(m, field);
+    for (int c = 0; c < COLUMNS; c++) {
+        m->place[c] = -1;
+        for (int i = 0; i < m->columns; i++)
+            if (strcmp(field[i], column_names[c]) == 0)
+                m->place[c] = i;
+        if (m->place[c] < 0)
+            return rst_fail(err, RST_EFORMAT,
+                            "%s: the first line names no column `%s`; a manifest is tab-separated "
+                            "and has split, he and ihc",
+                            m->path, column_names[c]);
+    }
+    return 0;
+}
+
+static bool is_phase(const char *s)
+{
+    return strcmp(s, "train") == 0 || strcmp(s, "val") == 0 || strcmp(s, "test") == 0;
+}
+
+/* One pair, or without pairs one or two files. */
+static int add_row(const manifest *m, rst_dataset *d, char *const field[], rst_error *err)
+{
+    const char *he = field[m->place[COLUMN_HE]], *ihc = field[m->place[COLUMN_IHC]];
+    if (d->paired ? !*he || !*ihc : !*he && !*ihc)
+        return rst_fail(err, RST_EINPUT,
+                        "%s: line %lld: no %s; give --dataset-mode unaligned if "
+                        "these are no pairs",
+                        m->path, (long long)m->line, *he ? "ihc" : "he");
+    int rc = *he ? rst__files_add(&d->list[RST_DATA_A], he, err) : 0;
+    return rc == 0 && *ihc ? rst__files_add(&d->list[RST_DATA_B], ihc, err) : rc;
+}
+
+/* Lists what a phase has; *rows counts the lines of it. */
+static int read_rows(manifest *m, rst_dataset *d, const char *phase, int64_t *rows, rst_error *err)
+{
+    char *field[MAX_COLUMNS];
+    int rc = 0;
+    for (int n; rc == 0 && (n = next_line(m, field)) > 0;) {
+        if (n != m->columns)
+            return rst_fail(err, RST_EFORMAT,
+                            "%s: line %lld: %d fields where the first line has %d", m->path,
+                            (long long)m->line, n, m->columns);
+        const char *split = field[m->place[COLUMN_SPLIT]];
+        if (!is_phase(split))
+            return rst_fail(err, RST_EFORMAT,
+                            "%s: line %lld: a split of `%s`; it is train, val or "
+                            "test",
+                            m->path, (long long)m->line, split);
+        if (strcmp(split, phase) != 0)
+            continue;
+        ++*rows;
+        rc = add_row(m, d, field, err);
+    }
+    return rc;
+}
+
+/* The file's folder, "" for a bare name. */
+static int begin_lists(const char *path, rst_dataset *d, rst_error *err)
+{
+    char *folder = rst__strdup(path);
+    if (!folder)
+        return rst__fail_nomem(err, path);
+    char *slash = strrchr(folder, '/');
+    folder[slash ? slash - folder + (slash == folder) : 0] = 0;
+    int rc = rst__files_begin(&d->list[RST_DATA_A], folder, err);
+    if (rc == 0)
+        rc = rst__files_begin(&d->list[RST_DATA_B], folder, err);
+    rst__free(folder);
+    return rc;
+}
+
+/* The text is read once for the phase and once more for what stands in for it. */
+static int read_phase(const char *path, rst_dataset *d, const char *phase, int64_t *rows,
+                      rst_error *err)
+{
+    manifest m = { .path = path };
+    void *buf;
+    int rc = rst__file_read(path, MAX_BYTES, &buf, &m.len, err);
+    if (rc < 0)
+        return rc;
+    m.at = m.text = buf;
+    m.end = m.text + m.len;
+    if (memchr(buf, 0, m.len))
+        rc = rst_fail(err, RST_EFORMAT, "%s: not a text, so no manifest", path);
+    if (rc == 0)
+        rc = read_header(&m, err);
+    if (rc == 0)
+        rc = read_rows(&m, d, phase, rows, err);
+    rst__free(buf);
+    return rc;
+}
+
+int rst__manifest_list(rst_dataset *d, const rst_dataset_options *o, rst_error *err)
+{
+    const char *instead = rst__phase_instead(o->phase);
+    int64_t rows = 0;
+    d->layout = RST_DATA_MANIFEST;
+    int rc = begin_lists(o->root, d, err);
+    if (rc == 0)
+        rc = read_phase(o->root, d, o->phase, &rows, err);
+    if (rc == 0 && rows == 0 && instead) {
+        rc = read_phase(o->root, d, instead, &rows, err);
+        if (rc == 0 && rows > 0)
+            rst__log(RST_LOG_INFO, "%s: no rows of split %s; those of %s are used for it", o->root,
+                     o->phase, instead);
+    }
+    if (rc < 0)
+        return rc;
+    for (int side = RST_DATA_A; side <= RST_DATA_B; side++)
+        if (d->list[side].count == 0)
+            return rst_fail(err, RST_EINPUT, "%s: no %s of split %s", o->root, side ? "ihc" : "he",
+                            o->phase);
+    return 0;
+}

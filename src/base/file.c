@@ -13,7 +13,7 @@
 
 struct rst_outfile {
     int fd;
-    char *path, *part; /* owned */
+    char *path, *part; /* owned; no part when appending */
     rst_error failed;  /* the first error, kept for commit */
 };
 
@@ -153,6 +153,27 @@ int rst__outfile_open(rst_outfile **out, const char *path, rst_error *err)
     return 0;
 }
 
+/* Appends to the file itself: a log must be readable while it grows. */
+int rst__outfile_append(rst_outfile **out, const char *path, rst_error *err)
+{
+    rst_outfile *f = rst__calloc(1, sizeof *f);
+    if (!f)
+        return rst__fail_nomem(err, path);
+    f->fd = -1;
+    f->path = rst__strdup(path);
+    int rc = f->path ? 0 : rst__fail_nomem(err, path);
+    if (rc == 0 && !refused(&writes_left, ENOSPC))
+        f->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (rc == 0 && f->fd < 0)
+        rc = rst_fail(err, RST_EOUTPUT, "%s: cannot write: %s", path, strerror(errno));
+    if (rc < 0) {
+        outfile_free(f);
+        return rc;
+    }
+    *out = f;
+    return 0;
+}
+
 int rst__scratch_open(rst_outfile **out, const char *path, rst_error *err)
 {
     static const char suffix[] = ".scratch";
@@ -208,16 +229,20 @@ int rst__outfile_read_at(rst_outfile *f, uint64_t offset, void *buf, size_t len,
     return rc < 0 ? rst_fail(err, RST_EOUTPUT, "%s", why.msg) : 0;
 }
 
+int rst__outfile_sync(rst_outfile *f, rst_error *err)
+{
+    if (!f->failed.code && (refused(&writes_left, ENOSPC) || fsync(f->fd) < 0))
+        rst_fail(&f->failed, RST_EOUTPUT, "%s: cannot write: %s", f->path, strerror(errno));
+    return f->failed.code ? rst_fail(err, f->failed.code, "%s", f->failed.msg) : 0;
+}
+
 int rst__outfile_commit(rst_outfile *f, rst_error *err)
 {
-    if (!f->failed.code &&
-        (refused(&writes_left, ENOSPC) || fsync(f->fd) < 0 || rename(f->part, f->path) < 0))
-        rst_fail(&f->failed, RST_EOUTPUT, "%s: cannot write: %s", f->path, strerror(errno));
-    int rc = f->failed.code;
-    if (rc) {
-        rst_fail(err, rc, "%s", f->failed.msg);
+    int rc = rst__outfile_sync(f, err);
+    if (rc == 0 && f->part && rename(f->part, f->path) < 0)
+        rc = rst_fail(err, RST_EOUTPUT, "%s: cannot write: %s", f->path, strerror(errno));
+    if (rc < 0 && f->part)
         (void)unlink(f->part);
-    }
     outfile_free(f);
     return rc;
 }
@@ -226,7 +251,8 @@ void rst__outfile_abort(rst_outfile *f)
 {
     if (!f)
         return;
-    (void)unlink(f->part);
+    if (f->part)
+        (void)unlink(f->part);
     outfile_free(f);
 }
 

@@ -27,6 +27,9 @@ typedef struct rst_outfile rst_outfile;
 
 /** Opens PATH.part for writing. @param[out] out owned; commit or abort it. RST_EOUTPUT/ENOMEM. */
 int rst__outfile_open(rst_outfile **out, const char *path, rst_error *err);
+/** Opens PATH itself, made if it is not there, to append to: for logs. rst__outfile_commit then
+ * only flushes and frees, rst__outfile_abort only frees. */
+int rst__outfile_append(rst_outfile **out, const char *path, rst_error *err);
 /** Appends; an error (disk full) sticks and is told again by commit. */
 int rst__outfile_write(rst_outfile *f, const void *data, size_t len, rst_error *err);
 /** Writes at `offset` instead; a gap that this leaves before it reads as zeros. Not to be mixed
@@ -38,6 +41,8 @@ int rst__outfile_read_at(rst_outfile *f, uint64_t offset, void *buf, size_t len,
 /** A file beside `path` that has no name any more: whatever ends the process, it goes. Only
  *  rst__outfile_abort ends its use. */
 int rst__scratch_open(rst_outfile **out, const char *path, rst_error *err);
+/** What was written so far is on the disk when this returns 0. */
+int rst__outfile_sync(rst_outfile *f, rst_error *err);
 /** Flushes to disk, renames to the final name, frees f. On failure the .part file is removed. */
 int rst__outfile_commit(rst_outfile *f, rst_error *err);
 /** Removes the .part file and frees f. NULL is fine. */

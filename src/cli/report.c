@@ -6,12 +6,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <restain/log.h>
 
-enum { TAILS = 16, TAIL_MAX = 200 };
+enum { TAILS = 16, TAIL_MAX = 200, LINE_SIZE = 512 };
 
 /* The end of a log line, behind the file's name: a folder's worth of the same news is told once. */
 typedef struct tail {
@@ -22,7 +23,8 @@ typedef struct tail {
 static struct {
     bool quiet, tty, line_open;
     double start, last;
-    int last_step; /* of 5 % */
+    int64_t first, total; /* done when `start` was, of so many */
+    int last_step;        /* of 5 % */
     tail tail[TAILS];
     int tails;
 } report;
@@ -158,38 +160,97 @@ static void time_text(double seconds, char buf[32])
         (void)snprintf(buf, 32, "%ld h %02ld min", s / 3600, s / 60 % 60);
 }
 
-static void progress_text(int64_t done, int64_t total, double spent, char *buf, size_t size)
+void cli_values(char *buf, size_t size, int n, const char *const *name, const double *value)
 {
-    char left[32];
-    const double rate = spent > 0 ? (double)done / spent : 0;
-    if (done == 0 || rate <= 0) {
-        (void)snprintf(buf, size, "%lld of %lld", (long long)done, (long long)total);
-        return;
+    size_t at = 0;
+    *buf = 0;
+    for (int i = 0; i < n; i++) {
+        const int more =
+            snprintf(buf + at, size - at, "%s%s %.3g", i ? " " : "", name[i], value[i]);
+        if (more < 0 || (size_t)more >= size - at) {
+            buf[at] = 0; /* whole values only */
+            return;
+        }
+        at += (size_t)more;
     }
-    time_text((double)(total - done) / rate, left);
-    (void)snprintf(buf, size,
-                   rate >= 1 ? "%lld of %lld, %.1f/s, %s left" : "%lld of %lld, %.2f/s, %s left",
-                   (long long)done, (long long)total, rate, left);
 }
 
-void cli_progress(int64_t done, int64_t total)
+/* Rate and time left, once something was done. */
+static void rate_text(const cli_work *w, double spent, char *buf, size_t size)
+{
+    char left[32];
+    const char *gap = w->text ? "  " : ", ", *blank = w->unit ? " " : "";
+    const int64_t done = w->done - report.first;
+    const double rate = spent > 0 ? (double)done / spent : 0,
+                 shown = rate * (w->each > 0 ? w->each : 1);
+    *buf = 0;
+    if (done <= 0 || rate <= 0)
+        return;
+    time_text((double)(w->total - w->done) / rate, left);
+    (void)snprintf(buf, size, "%s%.*f%s%s/s%s%s left", gap, shown >= 1 ? 1 : 2, shown, blank,
+                   w->unit ? w->unit : "", gap, left);
+}
+
+/* One line of at most `width` characters; what gives way is the end of the caller's text. */
+static void progress_text(const cli_work *w, double spent, int width, char *buf, size_t size)
+{
+    char head[LINE_SIZE], rest[128];
+    rate_text(w, spent, rest, sizeof rest);
+    if (w->text)
+        (void)snprintf(head, sizeof head, "%s", w->text);
+    else
+        (void)snprintf(head, sizeof head, "%lld of %lld", (long long)w->done, (long long)w->total);
+    const int room = width - (int)strlen(rest);
+    if ((int)strlen(head) > room && room > 2)
+        (void)snprintf(buf, size, "%.*s..%s", room - 2, head, rest);
+    else
+        (void)snprintf(buf, size, "%s%s", head, rest);
+    if (strlen(buf) > (size_t)width)
+        buf[width] = 0;
+}
+
+/* Columns of the terminal, less the one that would make it wrap. */
+static int line_width(void)
+{
+    struct winsize w;
+    if (!report.tty || ioctl(STDERR_FILENO, TIOCGWINSZ, &w) < 0 || w.ws_col < 2)
+        return LINE_SIZE - 1;
+    return w.ws_col < LINE_SIZE ? w.ws_col - 1 : LINE_SIZE - 1;
+}
+
+static int twentieths(const cli_work *w)
+{
+    return w->total > 0 ? (int)(20 * w->done / w->total) : 0;
+}
+
+/* Whether it is time for another line. */
+static bool due(const cli_work *w, double at)
+{
+    const double since = at - report.last;
+    const int step = twentieths(w);
+    if (report.quiet ||
+        (report.tty ? since < 0.1 : (step <= report.last_step || since < 2) && since < 60))
+        return false;
+    report.last = at;
+    report.last_step = step;
+    return true;
+}
+
+void cli_progress_line(const cli_work *w)
 {
     const double at = now();
-    char text[128];
-    if (report.start <= 0) {
+    char text[LINE_SIZE + 128];
+    if (report.start <= 0 || report.total != w->total) { /* other work has begun */
         report.start = report.last = at;
+        report.first = w->done;
+        report.total = w->total;
+        report.last_step = twentieths(w);
         report.tty = isatty(STDERR_FILENO) == 1;
         return;
     }
-    const int step = total > 0 ? (int)(20 * done / total) : 0;
-    const double since = at - report.last;
-    const bool due =
-        report.tty ? since >= 0.1 : (step > report.last_step && since >= 2) || since >= 60;
-    if (report.quiet || !due)
+    if (!due(w, at))
         return;
-    report.last = at;
-    report.last_step = step;
-    progress_text(done, total, at - report.start, text, sizeof text);
+    progress_text(w, at - report.start, line_width(), text, sizeof text);
     if (report.tty) {
         (void)fprintf(stderr, "\r\033[K%s", text);
         (void)fflush(stderr);
@@ -197,6 +258,11 @@ void cli_progress(int64_t done, int64_t total)
     } else {
         cli_say("%s", text);
     }
+}
+
+void cli_progress(int64_t done, int64_t total)
+{
+    cli_progress_line(&(cli_work){ .done = done, .total = total });
 }
 
 void cli_report_quiet(void)

@@ -4,6 +4,7 @@
 #define RST_CLI_REPORT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <restain/error.h>
@@ -26,5 +27,18 @@ void cli_guard(const char *path);
 /** `done` of `total` things are done: a line that changes on a terminal, else now and then a new
  *  one. */
 void cli_progress(int64_t done, int64_t total);
+
+/** Long work, as its progress line tells it. */
+typedef struct cli_work {
+    int64_t done, total; /**< done may begin above 0; another total is other work */
+    const char *text;    /**< what stands before rate and time left; NULL: "DONE of TOTAL" */
+    const char *unit;    /**< of the rate, "img"; NULL: none */
+    double each;         /**< so many of these are in one step of `done`; 0: 1 */
+} cli_work;
+
+/** "TEXT  6.2 img/s  2 h 10 min left", when a line is due. */
+void cli_progress_line(const cli_work *w);
+/** "NAME 1.23 NAME 4.56": values with three digits, as many as fit into size >= 1 characters. */
+void cli_values(char *buf, size_t size, int n, const char *const *name, const double *value);
 
 #endif

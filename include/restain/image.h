@@ -41,6 +41,7 @@ typedef enum rst_image_alpha {
 typedef struct rst_image_read_options {
     rst_image_alpha alpha;
     bool gray_to_rgb;   /**< give a grey file as three equal channels */
+    bool quiet;         /**< no lines in the log about what of a file is not used */
     int64_t max_side;   /**< longest side accepted in pixels; 0: 65535 */
     int64_t max_pixels; /**< width * height accepted; 0: 2^28 */
 } rst_image_read_options;

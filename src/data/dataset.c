@@ -95,8 +95,10 @@ int rst__dataset_open(rst_dataset **out, const rst_dataset_options *o, rst_error
     rst_dataset *d = rst__calloc(1, sizeof *d);
     if (!d)
         return rst__fail_nomem(err, o->root);
+    d->guessed = o->layout == RST_DATA_AUTO;
     d->paired = !o->unpaired;
     d->read = o->read;
+    d->read.quiet = true; /* files are read again and again; the check speaks */
     rc = fill(d, o, err);
     if (rc < 0) {
         rst__dataset_close(d);
@@ -112,11 +114,16 @@ int rst__dataset_view(const rst_dataset *d, rst_data_side side, int64_t item, co
     *out = (rst_image_view){ img, 0, 0, img->height, img->width };
     if (d->part[side] == RST_DATA_WHOLE)
         return 0;
+    const char *path = d->list[side].item[item].path;
     if (img->width % 2)
         return rst_fail(err, RST_EFORMAT,
-                        "%s: a width of %lld cannot be halved into H&E and IHC; --layout ab wants "
-                        "the two side by side",
-                        d->list[side].item[item].path, (long long)img->width);
+                        "%s: a width of %lld cannot be halved into H&E and IHC side by side", path,
+                        (long long)img->width);
+    if (d->guessed && img->width != 2 * img->height)
+        return rst_fail(err, RST_EFORMAT,
+                        "%s: %lld x %lld pixels, not two squares side by side; give --layout ab if "
+                        "its halves are H&E and IHC",
+                        path, (long long)img->width, (long long)img->height);
     out->w = img->width / 2;
     out->x = d->part[side] == RST_DATA_LEFT ? 0 : out->w;
     return 0;

@@ -41,6 +41,7 @@ typedef enum rst_data_part { RST_DATA_WHOLE, RST_DATA_LEFT, RST_DATA_RIGHT } rst
 /** One phase of a data set. Fields are for reading. */
 typedef struct rst_dataset {
     rst_data_layout layout; /* never AUTO */
+    bool guessed;           /* nobody named the layout */
     bool paired;            /* item i of A and of B belong together and there are as many */
     rst_file_list list[2];  /* by rst_data_side, by path of A */
     rst_data_part part[2];
@@ -71,7 +72,8 @@ typedef struct rst_image_view {
     int64_t y, x, h, w;
 } rst_image_view;
 
-/** The part of a file's image that belongs to a side. RST_EFORMAT (an odd width to be halved). */
+/** The part of a file's image that belongs to a side. RST_EFORMAT: it cannot be halved, or it is
+ * not two squares side by side and nobody said that it is two pictures. */
 int rst__dataset_view(const rst_dataset *d, rst_data_side side, int64_t item, const rst_image *img,
                       rst_image_view *out, rst_error *err);
 /** RST_EFORMAT unless a pair's pictures have the same size; the message names both files. */

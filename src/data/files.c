@@ -176,6 +176,16 @@ static int by_stem(const void *a, const void *b)
     return c ? c : by_path(a, b);
 }
 
+static int tell_twice(const rst_file_item *f, const rst_file_item *g, rst_error *err)
+{
+    if (strcmp(f->path, g->path) == 0)
+        return rst_fail(err, RST_EFORMAT, "%s: listed twice", f->path);
+    return rst_fail(err, RST_EFORMAT,
+                    "%s: its name without extension is that of %s, so its partner is not clear; "
+                    "take one away, or give --dataset-mode unaligned",
+                    g->path, f->path);
+}
+
 /* A copy of the items sorted by stem, which owns no strings; an error if two have one stem. */
 static int sorted(const rst_file_list *l, rst_file_item **out, rst_error *err)
 {
@@ -186,15 +196,20 @@ static int sorted(const rst_file_list *l, rst_file_item **out, rst_error *err)
     qsort(s, (size_t)l->count, sizeof *s, by_stem);
     for (int64_t i = 1; i < l->count; i++)
         if (strcmp(s[i].stem, s[i - 1].stem) == 0) {
-            int rc = rst_fail(err, RST_EFORMAT,
-                              "%s: its name without extension is that of %s; a pair needs one of "
-                              "them, or give --dataset-mode unaligned",
-                              s[i].path, s[i - 1].path);
+            int rc = tell_twice(&s[i - 1], &s[i], err);
             rst__free(s);
             return rc;
         }
     *out = s;
     return 0;
+}
+
+int rst__files_check_unique(const rst_file_list *l, rst_error *err)
+{
+    rst_file_item *s = NULL;
+    int rc = sorted(l, &s, err);
+    rst__free(s);
+    return rc;
 }
 
 static int stem_against(const void *key, const void *item)

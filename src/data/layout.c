@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "data/layout.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/str.h"
 
 /* A folder's name is `before`, the phase, `after`. */
 typedef struct place {
@@ -27,7 +26,7 @@ static const pattern patterns[] = {
     { RST_DATA_SIDE_BY_SIDE, { "", "" }, { "", "" } },
 };
 
-enum { PATTERNS = sizeof patterns / sizeof patterns[0], PATH_MAX_BYTES = 1 << 16 };
+enum { PATTERNS = sizeof patterns / sizeof patterns[0], MAX_PATH = 4096 };
 
 static const char *const phases[] = { "train", "val", "test" };
 
@@ -56,24 +55,18 @@ const char *rst__phase_instead(const char *phase)
     return strcmp(phase, "test") == 0 ? "val" : strcmp(phase, "val") == 0 ? "test" : NULL;
 }
 
-/* Owned; NULL when out of memory. */
-static char *folder_of(const char *root, place p, const char *phase)
+/* False for a path longer than any that the system opens. */
+static bool folder_of(const char *root, place p, const char *phase, char path[MAX_PATH])
 {
-    rst_str s = rst__str(PATH_MAX_BYTES);
-    rst__str_printf(&s, "%s%s%s%s%s", root, root[strlen(root) - 1] == '/' ? "" : "/", p.before,
-                    phase, p.after);
-    if (s.failed)
-        rst__str_free(&s);
-    return s.failed ? NULL : s.s;
+    const char *slash = root[strlen(root) - 1] == '/' ? "" : "/";
+    const int n = snprintf(path, MAX_PATH, "%s%s%s%s%s", root, slash, p.before, phase, p.after);
+    return n > 0 && n < MAX_PATH;
 }
 
-/* Whether the folder is there; false too when memory is short, which the listing will tell. */
 static bool is_there(const char *root, place p, const char *phase)
 {
-    char *path = folder_of(root, p, phase);
-    const bool there = path && rst__is_dir(path);
-    rst__free(path);
-    return there;
+    char path[MAX_PATH];
+    return folder_of(root, p, phase, path) && rst__is_dir(path);
 }
 
 static bool has_phase(const char *root, const pattern *p, const char *phase)
@@ -122,10 +115,10 @@ static int detect(const rst_dataset_options *o, const pattern **out, rst_error *
 
 static int list(rst_file_list *l, const char *root, place p, const char *phase, rst_error *err)
 {
-    char *path = folder_of(root, p, phase);
-    int rc = path ? rst__files_walk(l, path, err) : rst__fail_nomem(err, root);
-    rst__free(path);
-    return rc;
+    char path[MAX_PATH];
+    if (!folder_of(root, p, phase, path))
+        return rst_fail(err, RST_EINPUT, "%s: a path longer than %d bytes", root, MAX_PATH - 1);
+    return rst__files_walk(l, path, err);
 }
 
 int rst__layout_list(rst_dataset *d, const rst_dataset_options *o, rst_error *err)

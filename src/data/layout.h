@@ -14,6 +14,16 @@ int rst__layout_list(rst_dataset *d, const rst_dataset_options *o, rst_error *er
 /** The same for a manifest: o->root is its file. */
 int rst__manifest_list(rst_dataset *d, const rst_dataset_options *o, rst_error *err);
 
+/**
+ * A manifest's rows of one phase, added to d's lists, which rst__files_begin began.
+ *
+ * @param text  spoilt by it; one NUL byte past its end
+ * @param[out] rows  how many
+ * @return 0, RST_EFORMAT, RST_EINPUT (a row without partner), RST_ENOMEM
+ */
+int rst__manifest_parse(char *text, size_t len, const char *path, const char *phase, rst_dataset *d,
+                        int64_t *rows, rst_error *err);
+
 /** The phase that stands in for one that is missing; NULL for train. */
 const char *rst__phase_instead(const char *phase);
 

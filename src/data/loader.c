@@ -127,15 +127,23 @@ static int fit(place *p, const rst_augment_sizes *z, const char *path, rst_error
                     (long long)p->b.h);
 }
 
+static rst_augment augment_in(const rst_loader *l, int64_t epoch)
+{
+    rst_augment o = l->o.augment;
+    if (l->o.finetune_epoch > 0 && epoch >= l->o.finetune_epoch)
+        o.load_size = o.crop_size;
+    return o;
+}
+
 static int put(const rst_loader *l, place *p, int64_t i, const picture pic[2], rst_error *err)
 {
     const rst_sample *s = &p->sample[i];
-    const rst_augment *o = &l->o.augment;
+    const rst_augment o = augment_in(l, p->b.epoch);
     for (int side = RST_DATA_A; side <= RST_DATA_B; side++) {
         const rst_image_view *v = &pic[side].view;
         const char *path = l->d->list[side].item[side ? s->b : s->a].path;
         rst_augment_sizes z;
-        int rc = rst__augment_plan(o, path, v->h, v->w, &z, err);
+        int rc = rst__augment_plan(&o, path, v->h, v->w, &z, err);
         if (rc == 0)
             rc = fit(p, &z, path, err);
         if (rc < 0)
@@ -143,7 +151,7 @@ static int put(const rst_loader *l, place *p, int64_t i, const picture pic[2], r
         const bool apart = side == RST_DATA_B && !l->d->paired;
         rst_rng r = rst__sample_rng(l->o.seed, apart ? "data.view.b" : "data.view", s->number);
         float *dst = (side ? p->b.b : p->b.a) + i * p->b.h * p->b.w * 3;
-        rc = rst__augment_apply(&z, rst__augment_roll(o, &z, &r), v, dst, err);
+        rc = rst__augment_apply(&z, rst__augment_roll(&o, &z, &r), v, dst, err);
         if (rc < 0)
             return rc;
     }

@@ -12,7 +12,9 @@
 typedef struct rst_loader_options {
     rst_sampling sampling;
     rst_augment augment;
-    int64_t batch; /* samples; 0: 1 */
+    int64_t batch;          /* samples; 0: 1 */
+    int64_t finetune_epoch; /* from this epoch on, counted from 0, load_size is crop_size, as in
+                               CUT's and ASP's decay (their n_epochs); 0: never */
     uint64_t seed;
     int threads;      /* 0: 2 */
     int ahead;        /* batches made ahead; 0: threads + 2 */

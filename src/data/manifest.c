@@ -17,9 +17,7 @@ static const char *const column_names[] = { "split", "he", "ihc" };
 
 typedef struct manifest {
     const char *path;
-    char *text; /* owned; lines and fields are cut out of it by NULs */
-    size_t len;
-    char *at, *end;
+    char *at, *end; /* the rest of the text; lines and fields are cut out of it by NULs */
     int64_t line;
     int place[COLUMNS]; /* of our columns in a line */
     int columns;
@@ -124,24 +122,28 @@ static int begin_lists(const char *path, rst_dataset *d, rst_error *err)
     return rc;
 }
 
-/* The text is read once for the phase and once more for what stands in for it. */
+int rst__manifest_parse(char *text, size_t len, const char *path, const char *phase, rst_dataset *d,
+                        int64_t *rows, rst_error *err)
+{
+    manifest m = { .path = path, .at = text, .end = text + len };
+    *rows = 0;
+    if (memchr(text, 0, len))
+        return rst_fail(err, RST_EFORMAT, "%s: not a text, so no manifest", path);
+    int rc = read_header(&m, err);
+    return rc < 0 ? rc : read_rows(&m, d, phase, rows, err);
+}
+
+/* Parsing spoils the text, so it is read once for the phase and once for what stands in for it. */
 static int read_phase(const char *path, rst_dataset *d, const char *phase, int64_t *rows,
                       rst_error *err)
 {
-    manifest m = { .path = path };
-    void *buf;
-    int rc = rst__file_read(path, MAX_BYTES, &buf, &m.len, err);
+    void *text;
+    size_t len;
+    int rc = rst__file_read(path, MAX_BYTES, &text, &len, err);
     if (rc < 0)
         return rc;
-    m.at = m.text = buf;
-    m.end = m.text + m.len;
-    if (memchr(buf, 0, m.len))
-        rc = rst_fail(err, RST_EFORMAT, "%s: not a text, so no manifest", path);
-    if (rc == 0)
-        rc = read_header(&m, err);
-    if (rc == 0)
-        rc = read_rows(&m, d, phase, rows, err);
-    rst__free(buf);
+    rc = rst__manifest_parse(text, len, path, phase, d, rows, err);
+    rst__free(text);
     return rc;
 }
 
@@ -159,6 +161,8 @@ int rst__manifest_list(rst_dataset *d, const rst_dataset_options *o, rst_error *
             rst__log(RST_LOG_INFO, "%s: no rows of split %s; those of %s are used for it", o->root,
                      o->phase, instead);
     }
+    if (rc == 0 && d->paired)
+        rc = rst__files_check_unique(&d->list[RST_DATA_A], err);
     if (rc < 0)
         return rc;
     for (int side = RST_DATA_A; side <= RST_DATA_B; side++)

@@ -18,6 +18,20 @@
 int rst__image_decode(const void *buf, size_t len, const char *name,
                       const rst_image_read_options *o, rst_image *out, rst_error *err);
 
+/**
+ * What a file's header says of it; no pixels are decoded. What rst__image_decode would refuse by
+ * the header is refused in the same words.
+ *
+ * @param[out] out  size and channels as in the file, 2 and 4 with alpha; px is NULL
+ * @return 0, RST_EFORMAT or RST_ENOMEM
+ */
+int rst__image_header(const void *buf, size_t len, const char *name,
+                      const rst_image_read_options *o, rst_image *out, rst_error *err);
+/** The same of a file, of which no more than the beginning is read if that tells. RST_EINPUT too.
+ */
+int rst__image_probe(const char *path, const rst_image_read_options *o, rst_image *out,
+                     rst_error *err);
+
 /** A picture as a codec found it: 1..4 channels, alpha still there. */
 typedef struct rst_raw_image {
     rst_image img;
@@ -36,6 +50,9 @@ typedef struct rst_decode_job {
 int rst__png_decode(const rst_decode_job *job, rst_raw_image *out, rst_error *err);
 int rst__jpeg_decode(const rst_decode_job *job, rst_raw_image *out, rst_error *err);
 int rst__tiff_decode(const rst_decode_job *job, rst_raw_image *out, rst_error *err);
+/* Width, height and channels alone; the rest of out is zero. */
+int rst__png_header(const rst_decode_job *job, rst_image *out, rst_error *err);
+int rst__tiff_header(const rst_decode_job *job, rst_image *out, rst_error *err);
 
 /** Refuses a size that is empty or beyond the job's limits; before anything is allocated. */
 int rst__image_check_size(const rst_decode_job *job, int64_t width, int64_t height, rst_error *err);

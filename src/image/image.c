@@ -126,10 +126,11 @@ static int resolve_alpha(const rst_decode_job *job, rst_raw_image *raw, rst_erro
 {
     if (raw->img.channels != 2 && raw->img.channels != 4)
         return 0;
-    if (is_opaque(&raw->img))
+    const bool opaque = is_opaque(&raw->img);
+    if (opaque && !job->o.quiet)
         rst__log(RST_LOG_INFO, "%s: an alpha channel that is 255 everywhere was dropped",
                  job->name);
-    else if (job->o.alpha == RST_IMAGE_ALPHA_REFUSE)
+    if (job->o.alpha == RST_IMAGE_ALPHA_REFUSE && !opaque)
         return rst_fail(err, RST_EFORMAT,
                         "%s: an alpha channel that is not 255 everywhere; give --alpha drop or "
                         "--alpha white",
@@ -228,6 +229,58 @@ int rst_image_read(rst_image *out, const char *path, const rst_image_read_option
     if (rc < 0)
         return rc;
     rc = rst__image_decode(buf, len, path, o, out, err);
+    rst__free(buf);
+    return rc;
+}
+
+int rst__image_header(const void *buf, size_t len, const char *name,
+                      const rst_image_read_options *o, rst_image *out, rst_error *err)
+{
+    const rst_decode_job job = { .data = buf, .len = len, .name = name, .o = filled_in(o) };
+    int w = 0, h = 0, c = 0, rc;
+    if (len == 0)
+        return rst_fail(err, RST_EFORMAT, "%s: an empty file", name);
+    switch (format_of_content(buf, len)) {
+    case FORMAT_PNG:
+        return rst__png_header(&job, out, err);
+    case FORMAT_TIFF:
+        return rst__tiff_header(&job, out, err);
+    case FORMAT_JPEG:
+        rc = rst__jpeg_header(job.data, len, name, &w, &h, &c, err);
+        if (rc == 0)
+            rc = rst__image_check_size(&job, w, h, err);
+        if (rc == 0)
+            *out = (rst_image){ .width = w, .height = h, .channels = c };
+        return rc;
+    default:
+        return rst_fail(err, RST_EFORMAT, "%s: not a PNG, JPEG or TIFF file", name);
+    }
+}
+
+/* From a long file's first bytes; false where they do not tell: the directory of a TIFF may lie
+ * anywhere, metadata before a picture may be long. */
+static bool probe_head(const char *path, const rst_image_read_options *o, rst_image *out)
+{
+    enum { HEAD = 1 << 16 };
+    uint8_t *head = rst__malloc(HEAD);
+    const bool known = head && rst__file_read_at(path, 0, head, HEAD, NULL) == 0 &&
+                       format_of_content(head, HEAD) != FORMAT_TIFF &&
+                       rst__image_header(head, HEAD, path, o, out, NULL) == 0;
+    rst__free(head);
+    return known;
+}
+
+int rst__image_probe(const char *path, const rst_image_read_options *o, rst_image *out,
+                     rst_error *err)
+{
+    void *buf;
+    size_t len;
+    if (probe_head(path, o, out))
+        return 0;
+    int rc = rst__file_read(path, max_file(o), &buf, &len, err);
+    if (rc < 0)
+        return rc;
+    rc = rst__image_header(buf, len, path, o, out, err);
     rst__free(buf);
     return rc;
 }

@@ -80,42 +80,57 @@ static void set_transforms(png_structp png, png_infop info)
         png_set_tRNS_to_alpha(png);
 }
 
-/* Between setjmp and its end: libpng may jump out of any call, so everything to free is in *out. */
-static int read_png(png_structp png, png_infop info, const rst_decode_job *job, rst_image *out,
-                    rst_error *err)
+/* Between setjmp and its end libpng may jump out of any call, so everything to free is in *out. */
+typedef int png_work(png_structp png, png_infop info, const rst_decode_job *job, rst_image *out,
+                     rst_error *err);
+
+/* Reads all before the pixels; out's size and channels are those of the pixels to come. */
+static int read_header(png_structp png, png_infop info, const rst_decode_job *job, rst_image *out,
+                       rst_error *err)
 {
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours speak, below */
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL,
                                 -1); /* text, profiles: skipped */
     png_read_info(png, info);
-    const int64_t width = png_get_image_width(png, info);
-    const int64_t height = png_get_image_height(png, info);
-    int rc = rst__image_check_size(job, width, height, err);
+    out->width = png_get_image_width(png, info);
+    out->height = png_get_image_height(png, info);
+    int rc = rst__image_check_size(job, out->width, out->height, err);
     if (rc < 0)
         return rc;
     if (png_get_bit_depth(png, info) > 8)
         return rst_fail(err, RST_EFORMAT, "%s: a 16-bit PNG; only 8 bits a channel are read",
                         job->name);
     set_transforms(png, info);
-    const int passes = png_set_interlace_handling(png);
+    (void)png_set_interlace_handling(png);
     png_read_update_info(png, info);
+    out->channels = png_get_channels(png, info);
     const size_t pitch = png_get_rowbytes(png, info);
-    const int channels = png_get_channels(png, info);
-    if (channels < 1 || channels > 4 || pitch != (size_t)width * (size_t)channels)
+    if (out->channels < 1 || out->channels > 4 ||
+        pitch != (size_t)out->width * (size_t)out->channels)
         return rst_fail(err, RST_EFORMAT, "%s: a PNG with rows of %zu bytes for %lld pixels",
-                        job->name, pitch, (long long)width);
-    rc = rst_image_new(out, width, height, channels, err);
+                        job->name, pitch, (long long)out->width);
+    return 0;
+}
+
+static int read_png(png_structp png, png_infop info, const rst_decode_job *job, rst_image *out,
+                    rst_error *err)
+{
+    int rc = read_header(png, info, job, out, err);
+    if (rc == 0)
+        rc = rst_image_new(out, out->width, out->height, out->channels, err);
     if (rc < 0)
         return rc;
+    const size_t pitch = (size_t)out->width * (size_t)out->channels;
+    const int passes = png_get_interlace_type(png, info) == PNG_INTERLACE_ADAM7 ? 7 : 1;
     for (int pass = 0; pass < passes; pass++)
-        for (int64_t y = 0; y < height; y++)
+        for (int64_t y = 0; y < out->height; y++)
             png_read_row(png, out->px + (size_t)y * pitch, NULL);
     png_read_end(png, NULL);
     return 0;
 }
 
-int rst__png_decode(const rst_decode_job *job, rst_raw_image *out, rst_error *err)
+static int with_png(const rst_decode_job *job, png_work *work, rst_image *out, rst_error *err)
 {
     png_state s = { .job = job };
     png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &s, on_error, on_warning, &s,
@@ -130,12 +145,22 @@ int rst__png_decode(const rst_decode_job *job, rst_raw_image *out, rst_error *er
         rc = tell(&s, job->name, err);
     } else {
         png_set_read_fn(png, &s, on_read);
-        rc = read_png(png, info, job, &out->img, err);
+        rc = work(png, info, job, out, err);
     }
     png_destroy_read_struct(&png, &info, NULL);
     if (rc < 0)
-        rst_image_free(&out->img);
+        rst_image_free(out);
     return rc;
+}
+
+int rst__png_decode(const rst_decode_job *job, rst_raw_image *out, rst_error *err)
+{
+    return with_png(job, read_png, &out->img, err);
+}
+
+int rst__png_header(const rst_decode_job *job, rst_image *out, rst_error *err)
+{
+    return with_png(job, read_header, out, err);
 }
 
 static void on_write(png_structp png, png_bytep data, size_t n)

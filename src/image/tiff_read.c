@@ -175,6 +175,8 @@ static bool is_premultiplied(const page *p)
 static void tell_unused(const page *p)
 {
     const uint16_t orientation = rst__tiff_field16(p->tif, TIFFTAG_ORIENTATION);
+    if (p->job->o.quiet)
+        return;
     if (orientation > 1)
         rst__log(RST_LOG_WARN, "%s: stored with orientation %u, which is not applied", p->job->name,
                  orientation);
@@ -182,14 +184,18 @@ static void tell_unused(const page *p)
         rst__log(RST_LOG_INFO, "%s: only the first of its pages is read", p->job->name);
 }
 
-static int read_page(page *p, rst_raw_image *out, rst_error *err)
+static int read_header(page *p, rst_error *err)
 {
     if (!TIFFGetField(p->tif, TIFFTAG_IMAGEWIDTH, &p->width) ||
         !TIFFGetField(p->tif, TIFFTAG_IMAGELENGTH, &p->height))
         return damaged(p, "no size", err);
     int rc = rst__image_check_size(p->job, p->width, p->height, err);
-    if (rc == 0)
-        rc = check_kind(p, err);
+    return rc < 0 ? rc : check_kind(p, err);
+}
+
+static int read_page(page *p, rst_raw_image *out, rst_error *err)
+{
+    int rc = read_header(p, err);
     if (rc == 0)
         rc = find_blocks(p, err);
     if (rc == 0)
@@ -206,18 +212,44 @@ static int read_page(page *p, rst_raw_image *out, rst_error *err)
     return 0;
 }
 
+static int open_page(page *p, rst_tiff_io *io, const rst_decode_job *job, rst_error *err)
+{
+    *io = (rst_tiff_io){ .src = job->data, .len = job->len };
+    *p = (page){ .job = job, .io = io, .tif = rst__tiff_open(io, job->name, "rm") };
+    if (p->tif)
+        return 0;
+    return io->text[0] ? damaged(p, io->text, err) : rst__fail_nomem(err, job->name);
+}
+
 int rst__tiff_decode(const rst_decode_job *job, rst_raw_image *out, rst_error *err)
 {
-    rst_tiff_io io = { .src = job->data, .len = job->len };
-    page p = { .job = job, .io = &io };
-    p.tif = rst__tiff_open(&io, job->name, "rm");
-    if (!p.tif)
-        return io.text[0] ? damaged(&p, io.text, err) : rst__fail_nomem(err, job->name);
-    int rc = read_page(&p, out, err);
+    rst_tiff_io io;
+    page p;
+    int rc = open_page(&p, &io, job, err);
+    if (rc < 0)
+        return rc;
+    rc = read_page(&p, out, err);
     TIFFClose(p.tif);
     rst__free(p.block);
     rst__free(p.stream);
     if (rc < 0)
         rst_image_free(&out->img);
     return rc;
+}
+
+int rst__tiff_header(const rst_decode_job *job, rst_image *out, rst_error *err)
+{
+    rst_tiff_io io;
+    page p;
+    int rc = open_page(&p, &io, job, err);
+    if (rc < 0)
+        return rc;
+    rc = read_header(&p, err);
+    if (rc == 0)
+        tell_unused(&p);
+    TIFFClose(p.tif);
+    if (rc < 0)
+        return rc;
+    *out = (rst_image){ .width = p.width, .height = p.height, .channels = p.channels };
+    return 0;
 }

@@ -23,6 +23,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
             __builtin_trap();
         if (rc == 0 && img.channels != 1 && img.channels != 3)
             __builtin_trap();
+        rst_image head = RST_IMAGE_INIT; /* what can be read has a header that says what it is */
+        if (rc == 0 && (rst__image_header(data, n, "fuzz", &this, &head, NULL) < 0 ||
+                        head.width != img.width || head.height != img.height || head.px))
+            __builtin_trap();
         rst_image_free(&img);
         if (rc == 0 && img.channels == 0 && i == 0)
             break; /* no alpha, so the policies do not differ */

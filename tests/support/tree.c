@@ -38,9 +38,9 @@ void tree_end(void)
 
 const char *tree_path(const char *name)
 {
-    static char path[8][512];
+    static char path[64][512];
     static unsigned at;
-    char *p = path[at++ % 8];
+    char *p = path[at++ % 64];
     (void)snprintf(p, sizeof path[0], "%s%s%s", folder, *name ? "/" : "", name);
     return p;
 }

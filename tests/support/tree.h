@@ -9,7 +9,7 @@
 /** An empty folder of its own; removed with all that is in it by tree_end. */
 void tree_begin(void);
 void tree_end(void);
-/** A name in that folder; eight of them are good at the same time. */
+/** A name in that folder; 64 of them are good at the same time. */
 const char *tree_path(const char *name);
 /** Writes a file, and the folders it lies in. */
 void tree_file(const char *name, const void *data, size_t len);

@@ -58,9 +58,9 @@ static rst_dataset *open_set(const char *name, bool unpaired)
 {
     rst_error err = RST_ERROR_INIT;
     rst_dataset *d = NULL;
-    const rst_dataset_options o = { .root = tree_path(name),
-                                    .phase = "train",
-                                    .unpaired = unpaired };
+    rst_dataset_options o = { .root = tree_path(name), .phase = "train", .unpaired = unpaired };
+    if (strcmp(name, "ab") == 0)
+        o.layout = RST_DATA_SIDE_BY_SIDE; /* its halves are no squares */
     if (rst__dataset_open(&d, &o, &err) < 0)
         fail_msg("%s", err.msg);
     return d;

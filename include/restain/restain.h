@@ -47,6 +47,7 @@
 #include <restain/model.h>
 #include <restain/nn.h>
 #include <restain/slide.h>
+#include <restain/synth.h>
 #include <restain/translate.h>
 #include <restain/version.h>
 #include <restain/weights.h>

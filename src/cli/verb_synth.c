@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <restain/synth.h>
+
 #include "base/err.h"
 #include "base/file.h"
 #include "cli/report.h"
@@ -9,6 +11,11 @@
 #include "slide/make.h"
 
 enum {
+    PAIRS,
+    SIZE,
+    LEVEL,
+    VAL,
+    JPEG,
     SLIDE,
     SEED,
     TISSUE,
@@ -23,14 +30,24 @@ enum {
     MISLABELLED,
     SPOILT,
     KEEP,
+    OUTPUT,
     OVERWRITE,
     QUIET,
     COUNT
 };
 
 static const cli_option options[COUNT] = {
-    [SLIDE] = { "slide", 0, CLI_TEXT, "WxH", .required = true,
-                .help = "Make a slide of this many pixels" },
+    [PAIRS] = { "pairs", 0, CLI_INT, "N", .lo = 1, .hi = 99999,
+                .help = "Make a data set of so many H&E and IHC-HER2 pairs, with their truth" },
+    [SIZE] = { "size", 0, CLI_INT, "S", .lo = 16, .hi = 8192, .usual = "512",
+               .help = "Side of a pair's pictures in pixels" },
+    [LEVEL] = { "level", 0, CLI_INT, "N", .lo = 0, .hi = 3,
+                .help = "HER2 level of every pair; the default takes 0, 1+, 2+ and 3+ in turn" },
+    [VAL] = { "val-share", 0, CLI_REAL, "X", .lo = 0, .hi = 1, .usual = "0.2",
+              .help = "Share of the pairs that go into valA and valB" },
+    [JPEG] = { "jpeg", 0, CLI_INT, "Q", .lo = 1, .hi = 100,
+               .help = "Write the pairs as JPEG of this quality instead of PNG" },
+    [SLIDE] = { "slide", 0, CLI_TEXT, "WxH", .help = "Make a slide of this many pixels" },
     [SEED] = { "seed", 0, CLI_INT, "N", .lo = 0, .hi = 9007199254740992.0, .usual = "0",
                .help = "The same seed gives the same bytes" },
     [TISSUE] = { "tissue", 0, CLI_REAL, "X", .lo = 0, .hi = 1, .usual = "0.5",
@@ -54,6 +71,7 @@ static const cli_option options[COUNT] = {
                  .help = "Damage the tile this far into the slide" },
     [KEEP] = { "keep", 0, CLI_REAL, "X", .lo = 0, .hi = 1,
                .help = "Cut the file to this share of its bytes" },
+    [OUTPUT] = { "output", 'o', CLI_PATH, "OUT", .help = "The folder of pairs, or the slide" },
     [OVERWRITE] = { "overwrite", 0, CLI_FLAG, .help = "Replace the output if it exists" },
     [QUIET] = { "quiet", 'q', CLI_FLAG, .help = "Say nothing unless it fails" },
 };
@@ -72,10 +90,34 @@ static bool parse_size(const char *text, int64_t *w, int64_t *h)
     return !*end;
 }
 
-static int run(const cli_args *a, rst_error *err)
+static int progress(void *user, int64_t done, int64_t total)
 {
-    const cli_value *v = a->value;
-    const char *out = a->file[0];
+    (void)user;
+    cli_progress(done, total);
+    return 0;
+}
+
+static int make_pairs(const cli_value *v, const char *out, rst_error *err)
+{
+    rst_synth_pairs_options o = rst_synth_pairs_defaults();
+    o.pairs = v[PAIRS].i;
+    o.size = v[SIZE].i;
+    o.val_share = v[VAL].d;
+    o.jpeg = v[JPEG].given ? (int)v[JPEG].i : 0;
+    o.overwrite = v[OVERWRITE].given;
+    o.slide.seed = (uint64_t)v[SEED].i;
+    o.slide.level = v[LEVEL].given ? (int)v[LEVEL].i : -1;
+    o.slide.mpp = v[MPP].d;
+    o.progress = progress;
+    const int rc = rst_synth_pairs(out, &o, err);
+    if (rc == 0 && !v[QUIET].given)
+        cli_say("%s: %lld pairs of %lld x %lld pixels, with their truth", out, (long long)o.pairs,
+                (long long)o.size, (long long)o.size);
+    return rc;
+}
+
+static int make_slide(const cli_value *v, const char *out, rst_error *err)
+{
     rst_slide_recipe r = { .seed = (uint64_t)v[SEED].i,
                            .tissue = v[TISSUE].d,
                            .empty = v[TISSUE].d == 0,
@@ -95,8 +137,6 @@ static int run(const cli_args *a, rst_error *err)
                         v[SLIDE].text);
     if (!v[OVERWRITE].given && rst__exists(out))
         return rst_fail(err, RST_EINVAL, "%s: exists; give --overwrite to replace it", out);
-    if (v[QUIET].given)
-        cli_report_quiet();
     cli_guard(out);
     const int rc = rst__slide_make(out, &r, err);
     cli_guard(NULL);
@@ -106,19 +146,39 @@ static int run(const cli_args *a, rst_error *err)
     return rc;
 }
 
+static int run(const cli_args *a, rst_error *err)
+{
+    const cli_value *v = a->value;
+    const char *out = v[OUTPUT].given ? v[OUTPUT].text : a->files ? a->file[0] : NULL;
+    if (!out || (v[OUTPUT].given && a->files))
+        return rst_fail(err, RST_EINVAL, "synth: name one output, with -o or by itself");
+    if (v[PAIRS].given == v[SLIDE].given)
+        return rst_fail(err, RST_EINVAL, "synth: give either --pairs or --slide");
+    if (v[QUIET].given)
+        cli_report_quiet();
+    return v[PAIRS].given ? make_pairs(v, out, err) : make_slide(v, out, err);
+}
+
 const cli_verb cli_verb_synth = {
     .name = "synth",
-    .usage = "--slide WxH [OPTION...] OUT",
-    .brief = "make a slide of invented tissue, to try things on",
-    .text = "Writes a pyramidal TIFF with H&E-like stroma, nests of cells and nuclei on white. Any "
-            "size is made in little memory, and the same options give the same bytes. The other "
-            "options make the kinds of files that scanners and converters write, damaged ones "
-            "too.",
-    .examples = "restain synth --slide 20000x20000 trial.ome.tif\n"
+    .usage = "(--pairs N | --slide WxH) [OPTION...] -o OUT",
+    .brief = "make invented tissue: pairs of H&E and IHC with known truth, or a slide",
+    .text = "--pairs writes a data set in the layout of MIST (trainA, trainB, valA, valB) and "
+            "beside it "
+            "what is true of it: truth/SPLIT/NAME.level.png (HER2 level of the tumour, 255 "
+            "elsewhere), NAME.dab.png (100 x optical density of the DAB), NAME.nuclei.png (kind in "
+            "red, number in green and blue) and manifest.tsv. The level shows in the H&E by the "
+            "form of the cells, not by colour.\n"
+            "--slide writes a pyramidal TIFF with H&E-like stroma, nests of cells and nuclei on "
+            "white. Any size is made in little memory. The other options make the kinds of files "
+            "that scanners and converters write, damaged ones too.\n"
+            "The same options give the same bytes.",
+    .examples = "restain synth --pairs 400 --size 512 --seed 1 -o synthetic\n"
+                "restain synth --slide 20000x20000 trial.ome.tif\n"
                 "restain synth --slide 4096x3072 --layout subifd --big-endian --mpp 0 odd.tif",
     .options = options,
     .count = COUNT,
-    .min_files = 1,
+    .min_files = 0,
     .max_files = 1,
     .run = run,
 };

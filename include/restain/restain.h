@@ -34,7 +34,7 @@
  *
  * Headers: error.h (how failure is told), image.h (tiles), weights.h (files of tensors), graph.h
  * (the engine), nn.h (networks), model.h and translate.h (a network that is ready for tiles),
- * metric.h.
+ * train.h, metric.h.
  */
 #ifndef RESTAIN_RESTAIN_H
 #define RESTAIN_RESTAIN_H
@@ -48,6 +48,7 @@
 #include <restain/nn.h>
 #include <restain/slide.h>
 #include <restain/synth.h>
+#include <restain/train.h>
 #include <restain/translate.h>
 #include <restain/version.h>
 #include <restain/weights.h>

@@ -4,16 +4,9 @@
 #ifndef RST_METHOD_LOSSES_H
 #define RST_METHOD_LOSSES_H
 
-#include <restain/graph.h>
+#include <restain/train.h>
 
 /* Adversarial (CUT/ASP models/networks.py GANLoss) --------------------------------------------- */
-
-typedef enum rst_gan_mode {
-    RST_GAN_LSGAN,
-    RST_GAN_VANILLA, /* on logits */
-    RST_GAN_WGANGP,
-    RST_GAN_NONSATURATING
-} rst_gan_mode;
 
 /** By the reference's name ("lsgan", ...); false: no such. */
 bool rst__gan_mode_parse(const char *name, rst_gan_mode *out);
@@ -28,7 +21,7 @@ rst_tensor *rst__gan_loss(rst_tensor *pred, rst_gan_mode mode, bool real);
 /** weight * mean |a - b| */
 rst_tensor *rst__l1_loss(rst_tensor *a, rst_tensor *b, double weight);
 
-enum { RST_GAUSS_LEVELS = 6, RST_PYRAMID_SCALES = 4 };
+enum { RST_GAUSS_LEVELS = RST_GP_LEVELS, RST_PYRAMID_SCALES = 4 };
 
 /** What else rst__gauss_pyramid_loss can tell; each may be left alone. */
 typedef struct rst_gauss_levels {
@@ -65,20 +58,6 @@ rst_tensor *rst__pyramid_loss(rst_tensor *fake, rst_tensor *real, int scales, co
  * the whole batch. t: temperature. @return a loss per row [r,1]
  */
 rst_tensor *rst__patchnce(rst_tensor *q, rst_tensor *k, int64_t groups, double t);
-
-/** How the weight of the adaptive loss changes over the epochs. */
-typedef enum rst_asp_schedule {
-    RST_ASP_ZERO,
-    RST_ASP_RISING_LINEAR,
-    RST_ASP_SIGMOID,
-    RST_ASP_LAMBDA
-} rst_asp_schedule;
-
-typedef struct rst_asp_mode {
-    bool none; /* plain PatchNCE */
-    rst_asp_schedule schedule;
-    rst_asp_lookup lookup;
-} rst_asp_mode;
 
 /** From "none" or "SCHEDULE_LOOKUP", as in "lambda_linear"; false: no such. */
 bool rst__asp_mode_parse(const char *text, rst_asp_mode *out);

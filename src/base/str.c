@@ -71,3 +71,23 @@ void rst__str_free(rst_str *b)
     rst__free(b->s);
     *b = (rst_str){ .max = b->max };
 }
+
+size_t rst__edits(const char *a, const char *b)
+{
+    size_t na = strlen(a), nb = strlen(b), cost[64];
+    if (na > 63 || nb > 63)
+        return 64;
+    for (size_t j = 0; j <= nb; j++)
+        cost[j] = j;
+    for (size_t i = 1; i <= na; i++) {
+        size_t diagonal = cost[0];
+        cost[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = cost[j];
+            best = best < cost[j] + 1 ? best : cost[j] + 1;
+            cost[j] = best < cost[j - 1] + 1 ? best : cost[j - 1] + 1;
+        }
+    }
+    return cost[nb];
+}

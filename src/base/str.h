@@ -22,4 +22,8 @@ void rst__str_bytes(rst_str *b, const void *data, size_t n);
 void rst__str_printf(rst_str *b, const char *fmt, ...) RST_PRINTF(2, 3);
 void rst__str_free(rst_str *b);
 
+/** Edits (insert, delete, replace) from one name to another, for the "did you mean"; 64 when one of
+ *  them has more than 63 bytes. */
+size_t rst__edits(const char *a, const char *b);
+
 #endif

@@ -33,6 +33,11 @@ rst_tensor *rst__gan_loss(rst_tensor *pred, rst_gan_mode mode, bool real)
     return NULL;
 }
 
+rst_tensor *rst__judge(rst_module *d, rst_tensor *x, rst_gan_mode mode, bool real)
+{
+    return rst_mean(rst__gan_loss(rst_module_forward(d, x), mode, real), RST_AXIS_ALL);
+}
+
 /* Pixels --------------------------------------------------------------------------------------- */
 
 rst_tensor *rst__l1_loss(rst_tensor *a, rst_tensor *b, double weight)
@@ -139,9 +144,14 @@ bool rst__asp_mode_parse(const char *text, rst_asp_mode *out)
 
 double rst__asp_constant_share(rst_asp_schedule s, int epoch, int n_epochs, int n_epochs_decay)
 {
-    double total = n_epochs + n_epochs_decay;
-    double t = (epoch - 1) / total;
-    double k = 1 - n_epochs_decay / total; /* LAMBDA falls from here on */
+    double t = (epoch - 1) / (double)(n_epochs + n_epochs_decay);
+    return rst__asp_constant_share_at(s, t, n_epochs, n_epochs_decay);
+}
+
+double rst__asp_constant_share_at(rst_asp_schedule s, double t, int n_epochs, int n_epochs_decay)
+{
+    double k =
+        1 - n_epochs_decay / (double)(n_epochs + n_epochs_decay); /* LAMBDA falls from here */
     switch (s) {
     case RST_ASP_ZERO:
         return 1;

@@ -16,6 +16,9 @@ bool rst__gan_mode_parse(const char *name, rst_gan_mode *out);
  */
 rst_tensor *rst__gan_loss(rst_tensor *pred, rst_gan_mode mode, bool real);
 
+/** A discriminator's loss on x, the mean over images: how far it is from saying "real" ("fake"). */
+rst_tensor *rst__judge(rst_module *d, rst_tensor *x, rst_gan_mode mode, bool real);
+
 /* Pixels --------------------------------------------------------------------------------------- */
 
 /** weight * mean |a - b| */
@@ -66,6 +69,8 @@ bool rst__asp_mode_parse(const char *text, rst_asp_mode *out);
  * and falls towards 0.
  */
 double rst__asp_constant_share(rst_asp_schedule s, int epoch, int n_epochs, int n_epochs_decay);
+/** The same at a time t in 0..1; the epochs only say where LAMBDA begins to fall. */
+double rst__asp_constant_share_at(rst_asp_schedule s, double t, int n_epochs, int n_epochs_decay);
 /** PatchNCE whose rows are weighted by how alike q and k already are; weights have mean 1. */
 rst_tensor *rst__asp_loss(rst_tensor *q, rst_tensor *k, int64_t groups, double t, rst_asp_mode mode,
                           double share);

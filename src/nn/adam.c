@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Adam (Kingma and Ba 2015) with PyTorch's formula (spec 6.2). */
+#include <math.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
@@ -75,6 +76,37 @@ void rst_adam_zero_grad(rst_adam *a)
 {
     for (int i = 0; i < a->count; i++)
         rst__param_zero_grad(a->slot[i].p->value);
+}
+
+static double squares(rst_ctx *c, const rst_adam *a)
+{
+    double sum = 0;
+    rst_begin_nograd(c);
+    for (int i = 0; i < a->count; i++) {
+        rst_tensor *g = rst_grad(a->slot[i].p->value);
+        if (g)
+            sum += rst_item(rst_sum(rst_square(g), RST_AXIS_ALL));
+    }
+    return rst_end(c, NULL) < 0 ? NAN : sum;
+}
+
+int rst_adam_clip(rst_adam *a, double max, double *norm, rst_error *err)
+{
+    rst_ctx *c = a->module->c;
+    rst_dev *dev = c->dev;
+    int rc = rst_ctx_error(c, err);
+    *norm = rc < 0 ? NAN : sqrt(squares(c, a));
+    if (rc < 0 || !(max > 0 && *norm > max))
+        return rc;
+    for (int i = 0; rc == 0 && i < a->count; i++) {
+        rst_tensor *p = a->slot[i].p->value;
+        rst_storage *g = rst__param_grad(p);
+        if (g)
+            rc = dev->be->axpby(dev, rst__numel(p->s), max / *norm, g->p, 0, g->p);
+    }
+    if (rc < 0)
+        rst__ctx_take(c, rc);
+    return rst_ctx_error(c, err);
 }
 
 static int step_slot(const rst_adam *a, slot *s, double lr)

@@ -70,6 +70,7 @@ void rst_module_free(rst_module *m)
     rst__free(m->param);
     rst__layer_free(m->root);
     rst__stat_set_free(m->stat);
+    rst__segments_free(m->segment);
     for (int i = 0; i < m->scrap.nsub; i++)
         rst__layer_free(m->scrap.sub[i]);
     rst__free(m->scrap.sub);
@@ -202,6 +203,11 @@ void rst_module_set_bn(rst_module *m, rst_bn_mode mode)
 void rst_module_set_dropout(rst_module *m, bool on)
 {
     m->dropout = on;
+}
+
+void rst_module_set_checkpointing(rst_module *m, bool on)
+{
+    m->checkpointing = on;
 }
 
 void rst_module_freeze(rst_module *m, bool on)

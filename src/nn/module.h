@@ -33,6 +33,10 @@ struct rst_param {
     double gain;       /* FILTER: its sum */
 };
 
+/** A part of a pass that is run again in backward; nn/run.c. */
+typedef struct rst_segment rst_segment;
+void rst__segments_free(rst_segment *g);
+
 /** Masks given by a test, used up in order instead of random ones. */
 typedef struct rst_mask_feed {
     int count, next;
@@ -51,6 +55,8 @@ struct rst_module {
     rst_bn_mode bn;
     rst_rng rng;
     rst_mask_feed feed;
+    bool checkpointing;
+    struct rst_segment *segment; /* owned; nn/run.c */
     rst_stats_policy stat_policy;
     struct rst_stat_set *stat; /* owned; nn/stats.c */
     rst_tensor *(*forward)(rst_module *m,
@@ -62,6 +68,12 @@ struct rst_module {
 rst_rng *rst__module_rng(rst_module *m);
 /** Recorded masks for the next forward passes; the array must last as long. count 0 ends it. */
 void rst__module_dropout_feed(rst_module *m, int count, const float *const *mask);
+/** Channels of layer `id` of `model` in a RESNET, or, up to its residual blocks, in an AMMFI; 0
+ *  elsewhere. */
+int64_t rst__tap_width(const rst_module *m, int id);
+/** dst = d*dst + (1-d)*src, parameter by parameter; everything else is copied. Networks of one
+ * kind. */
+int rst__module_blend(rst_module *dst, const rst_module *src, double d, rst_error *err);
 /** An empty module to which layers are added by hand (tests); rst__module_finish ends the adding.
  */
 rst_module *rst__module_empty(rst_ctx *c);

@@ -243,3 +243,27 @@ int rst_module_store(const rst_module *m, rst_weights *w, const char *prefix, rs
     }
     return 0;
 }
+
+/* Blending --------------------------------------------------------------------------------------
+ */
+
+int rst__module_blend(rst_module *dst, const rst_module *src, double d, rst_error *err)
+{
+    rst_dev *dev = dst->c->dev;
+    for (int i = 0; i < dst->nparam; i++) {
+        rst_param *to = dst->param[i];
+        const rst_param *from = src->param[i];
+        to->count = from->count;
+        if (!to->value)
+            continue;
+        double keep = to->kind == RST_ENTRY_PARAM ? d : 0;
+        int rc =
+            dev->be->axpby(dev, numel(to), 1 - keep, from->value->st->p, keep, to->value->st->p);
+        rst__param_changed(to->value);
+        if (rc < 0) {
+            rst__ctx_take(dst->c, rc);
+            return rst_ctx_error(dst->c, err);
+        }
+    }
+    return 0;
+}

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "nn/nets.h"
 
 static const struct {
@@ -107,37 +108,17 @@ static bool match(const char *pattern, const char *name, int *number)
     return strcmp(end, hole + 2) == 0;
 }
 
-/* A number of edits between two names, for the "did you mean". */
-static size_t distance(const char *a, const char *b)
-{
-    size_t na = strlen(a), nb = strlen(b), cost[64];
-    if (na > 63 || nb > 63)
-        return 64;
-    for (size_t j = 0; j <= nb; j++)
-        cost[j] = j;
-    for (size_t i = 1; i <= na; i++) {
-        size_t diagonal = cost[0];
-        cost[0] = i;
-        for (size_t j = 1; j <= nb; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = cost[j];
-            best = best < cost[j] + 1 ? best : cost[j] + 1;
-            cost[j] = best < cost[j - 1] + 1 ? best : cost[j - 1] + 1;
-        }
-    }
-    return cost[nb];
-}
-
 static int no_such(const char *name, rst_error *err)
 {
     static const char *const usual[] = { "resnet_9blocks", "resnet_6blocks", "resnet_4blocks",
                                          "ammfi_6blocks",  "unet_256",       "unet_128" };
     const char *best = usual[0];
     for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++)
-        if (distance(name, usual[i]) < distance(name, best))
+        if (rst__edits(name, usual[i]) < rst__edits(name, best))
             best = usual[i];
     for (int i = 0; i < PRESETS; i++)
-        if (!strchr(presets[i].name, '%') && distance(name, presets[i].name) < distance(name, best))
+        if (!strchr(presets[i].name, '%') &&
+            rst__edits(name, presets[i].name) < rst__edits(name, best))
             best = presets[i].name;
     return rst_fail(err, RST_EINVAL, "no network is called '%.60s'; the nearest is %s", name, best);
 }

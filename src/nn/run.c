@@ -257,6 +257,71 @@ static rst_tensor *run_steps(const steps *s, int lo, int hi, rst_tensor *x)
     return y;
 }
 
+/* Activation checkpointing: a SEQ is run in segments, of which backward keeps the input alone. ---
+ */
+
+struct rst_segment {
+    rst_module *m;
+    const rst_layer *seq;
+    int lo, hi;
+    rst_segment *next;
+};
+
+void rst__segments_free(rst_segment *g)
+{
+    while (g) {
+        rst_segment *next = g->next;
+        rst__free(g);
+        g = next;
+    }
+}
+
+static rst_tensor *run_segment(void *arg, rst_tensor *x)
+{
+    const rst_segment *g = arg;
+    steps s = { .m = g->m, .seq = g->seq };
+    cut(&s, g->lo, g->hi);
+    return run_steps(&s, 0, s.count, x);
+}
+
+/* The module's own note of a segment: backward asks for it after the pass is over. */
+static rst_segment *segment(rst_module *m, const rst_layer *seq, int lo, int hi)
+{
+    for (rst_segment *g = m->segment; g; g = g->next)
+        if (g->seq == seq && g->lo == lo && g->hi == hi)
+            return g;
+    rst_segment *g = rst__calloc(1, sizeof *g);
+    if (!g)
+        return rst__ctx_fail(m->c, RST_ENOMEM, "checkpointing: out of memory");
+    *g = (rst_segment){ m, seq, lo, hi, m->segment };
+    return m->segment = g;
+}
+
+/* After a ReLU, a halving, a block, and wherever a tap is. */
+static bool ends_segment(const steps *s, int k)
+{
+    int last = s->first[k + 1] - 1;
+    rst_layer_kind kind = s->seq->sub[last]->kind;
+    bool next_relu = last + 1 < s->seq->nsub && s->seq->sub[last + 1]->kind == RST_LAYER_RELU;
+    return kind == RST_LAYER_RELU || kind == RST_LAYER_DOWNSAMPLE || kind == RST_LAYER_SEQ ||
+           (tapped(s->taps, last) && !next_relu) || k + 1 == s->count;
+}
+
+static rst_tensor *run_segments(const steps *s, rst_tensor *x)
+{
+    for (int k = 0, from = 0; k < s->count && x; k++) {
+        if (!ends_segment(s, k))
+            continue;
+        int last = s->first[k + 1] - 1;
+        rst_segment *g = segment(s->m, s->seq, s->first[from], last);
+        x = g ? rst_checkpoint(run_segment, g, x) : NULL;
+        for (int i = s->first[from]; i <= last; i++)
+            note(s, i, x); /* a tap within is one before the ReLU, which works in place */
+        from = k + 1;
+    }
+    return x;
+}
+
 rst_tensor *rst__seq_run(rst_module *m, const rst_layer *seq, int lo, int hi, rst_tensor *x,
                          rst_taps *taps)
 {
@@ -267,5 +332,7 @@ rst_tensor *rst__seq_run(rst_module *m, const rst_layer *seq, int lo, int hi, rs
                              MAX_SEQ);
     steps s = { .m = m, .seq = seq, .taps = taps };
     cut(&s, lo, hi);
+    if (m->checkpointing && seq->nsub > 7) /* the rows of a network, not its blocks */
+        return run_segments(&s, x);
     return run_steps(&s, 0, s.count, x);
 }

@@ -15,6 +15,22 @@ static bool taps_ok(rst_module *m, int count, const int *ids)
     return ok;
 }
 
+int64_t rst__tap_width(const rst_module *m, int id)
+{
+    if (m->arch.family != RST_NET_RESNET && m->arch.family != RST_NET_AMMFI)
+        return 0;
+    const rst_layer *seq = m->root->sub[0];
+    const int last =
+        m->arch.family == RST_NET_AMMFI ? rst__resnet_stages(&m->arch).blocks : seq->nsub - 1;
+    if (id < 0 || id > last)
+        return 0;
+    int64_t c = m->arch.input_nc;
+    for (int i = 0; i <= id; i++)
+        if (seq->sub[i]->kind == RST_LAYER_CONV)
+            c = seq->sub[i]->w->shape[seq->sub[i]->transposed ? 1 : 0];
+    return c;
+}
+
 rst_tensor *rst_module_taps(rst_module *m, rst_tensor *x, int count, const int *ids,
                             rst_tensor **taps, bool encode_only)
 {

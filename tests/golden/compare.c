@@ -11,6 +11,7 @@
 typedef struct errors {
     double elementwise; /* the largest |got - want| / (atol + rtol |want|) */
     double rel_l2;      /* ||got - want|| / ||want|| */
+    double l2;          /* ||got - want|| */
     double max_abs;     /* the largest |got - want| */
     int64_t differing;
     bool alike; /* all equal, NaN to NaN */
@@ -48,7 +49,8 @@ static errors measure(const double *got, const double *want, int64_t n, double a
         diff += d * d;
         size += want[i] * want[i];
     }
-    e.rel_l2 = over(sqrt(diff), sqrt(size));
+    e.l2 = sqrt(diff);
+    e.rel_l2 = over(e.l2, sqrt(size));
     return e;
 }
 
@@ -60,6 +62,12 @@ static double verdict_of(const char *role, json_t *how, const errors *e, const d
     const char *dtype = json_string_value(json_object_get(how, "dtype"));
     if (json_is_true(json_object_get(how, "exact")))
         return e->alike ? 0 : INFINITY;
+    /* A parameter after training: by its update, where that is more than noise. */
+    if (json_object_get(how, "update_rel_l2"))
+        return fmax(over(e->max_abs, atol),
+                    over(e->l2, number(how, "update_rel_l2", 0) * number(how, "update_norm", 0)));
+    if (json_is_true(json_object_get(how, "noise_only")) && strcmp(role, "after") == 0)
+        return over(e->max_abs, atol);
     if (json_is_true(json_object_get(how, "noise_only"))) {
         double worst = 0;
         for (int64_t i = 0; i < n; i++)

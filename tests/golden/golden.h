@@ -142,6 +142,9 @@ bool gold_compare_one(gold_case *g, const char *name, json_t *how, const double 
 bool gold_load(gold_case *g, rst_module *m);
 /** A module of an architecture, loaded. NULL: failed. */
 rst_module *gold_net(gold_case *g, const rst_arch *a);
+/** The architectures that a case's options describe. */
+bool gold_generator_arch(gold_case *g, rst_arch *a);
+bool gold_discriminator_arch(gold_case *g, rst_arch *a);
 /** Notes whether m has a layer that Winograd must take. */
 void gold_note_convs(gold_case *g, const rst_module *m);
 
@@ -174,7 +177,7 @@ rst_weights *gold_prng(gold_case *g, const rst_module *m);
 
 /* Tables of operations, ended by a row of NULLs. */
 extern const gold_op gold_layers[], gold_nets[], gold_losses[], gold_optim[], gold_data[],
-    gold_formats[], gold_metrics[];
+    gold_formats[], gold_metrics[], gold_training[];
 
 /* child.c: running a case apart. --------------------------------------------------------------- */
 

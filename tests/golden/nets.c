@@ -58,9 +58,10 @@ rst_module *gold_net(gold_case *g, const rst_arch *a)
 
 /* Architectures -------------------------------------------------------------------------------- */
 
-static bool parse_norm(gold_case *g, rst_norm_kind *out)
+/* `norm`, or where generator and discriminator have one each, `own`. */
+static bool parse_norm(gold_case *g, const char *own, rst_norm_kind *out)
 {
-    const char *norm = gold_text(g, "norm");
+    const char *norm = gold_text(g, gold_has(g, own) ? own : "norm");
     if (!norm || strcmp(norm, "instance") == 0)
         *out = RST_NORM_INSTANCE;
     else if (strcmp(norm, "batch") == 0)
@@ -87,7 +88,7 @@ static bool plain_repo(gold_case *g)
     return repo && (strcmp(repo, "cyc") == 0 || strcmp(repo, "bci") == 0);
 }
 
-static bool generator_arch(gold_case *g, rst_arch *a)
+bool gold_generator_arch(gold_case *g, rst_arch *a)
 {
     rst_error err = RST_ERROR_INIT;
     const char *name = gold_text(g, "netG");
@@ -101,13 +102,13 @@ static bool generator_arch(gold_case *g, rst_arch *a)
     a->n_downsampling = (int)gold_int(g, "n_downsampling", a->n_downsampling);
     a->antialias = !gold_bool(g, "no_antialias", plain_repo(g));
     a->antialias_up = !gold_bool(g, "no_antialias_up", plain_repo(g));
-    a->dropout = gold_bool(g, "use_dropout", false);
+    a->dropout = gold_bool(g, "use_dropout", !gold_bool(g, "no_dropout", true));
     a->stem_k = (int)gold_int(g, "stem_k", a->stem_k);
     a->ammfi_levels = (int)gold_int(g, "ammfi_levels", a->ammfi_levels);
     a->reduction = (int)gold_int(g, "ammfi_reduction", a->reduction);
     if (a->family == RST_NET_UNET)
         a->antialias = a->antialias_up = false;
-    return parse_norm(g, &a->norm) && parse_weight_norm(g, &a->spectral);
+    return parse_norm(g, "normG", &a->norm) && parse_weight_norm(g, &a->spectral);
 }
 
 /* Generators ----------------------------------------------------------------------------------- */
@@ -145,7 +146,7 @@ static bool taps(gold_case *g, rst_module *m, rst_tensor *x)
 static bool generator(gold_case *g)
 {
     rst_arch a;
-    if (!generator_arch(g, &a))
+    if (!gold_generator_arch(g, &a))
         return false;
     if (a.dropout && g->train)
         return gold_fail(g, "cannot be mapped: dropout at work without recorded masks");
@@ -161,7 +162,7 @@ static bool generator(gold_case *g)
 
 /* Discriminators ------------------------------------------------------------------------------- */
 
-static bool discriminator_arch(gold_case *g, rst_arch *a)
+bool gold_discriminator_arch(gold_case *g, rst_arch *a)
 {
     rst_error err = RST_ERROR_INIT;
     const char *name = gold_text(g, "netD"), *repo = gold_text(g, "repo");
@@ -178,13 +179,13 @@ static bool discriminator_arch(gold_case *g, rst_arch *a)
         a->names = repo && strcmp(repo, "asp") == 0 ? RST_NAMES_ASP : RST_NAMES_USUAL;
     else
         a->antialias = false;
-    return parse_norm(g, &a->norm) && parse_weight_norm(g, &a->spectral);
+    return parse_norm(g, "normD", &a->norm) && parse_weight_norm(g, &a->spectral);
 }
 
 static bool discriminator(gold_case *g)
 {
     rst_arch a;
-    rst_module *m = discriminator_arch(g, &a) ? gold_net(g, &a) : NULL;
+    rst_module *m = gold_discriminator_arch(g, &a) ? gold_net(g, &a) : NULL;
     if (!m)
         return false;
     gold_note_convs(g, m);
@@ -393,7 +394,8 @@ static bool init_statistics(gold_case *g)
     const char *device = gold_text(g, "device");
     bool gpu = device && strcmp(device, "gpu") == 0;
     bool disc = gold_has(g, "netD");
-    if (!parse_init(g, &kind) || !(disc ? discriminator_arch(g, &a) : generator_arch(g, &a)))
+    if (!parse_init(g, &kind) ||
+        !(disc ? gold_discriminator_arch(g, &a) : gold_generator_arch(g, &a)))
         return false;
     if (rst_module_new(&m, g->ctx, &a, &err) < 0)
         return gold_fail(g, "%s", err.msg);

@@ -75,44 +75,46 @@ typedef struct rst_method_options {
     int nce_layers[RST_NCE_LAYERS], nce_count; /**< ids of model.N, ascending */
     int num_patches;
     double nce_t;
-    bool nce_idt;              /**< PatchNCE on G(B) too */
-    bool nce_all_negatives;    /**< nce_includes_all_negatives_from_minibatch */
-    bool flip_equivariance;    /**< FastCUT */
-    double clip_grad;          /**< largest norm of a network's gradient; 0: as it comes */
-    double ema;                /**< decay of the generator's running average; 0: none */
-    bool checkpoint_activations; /**< recompute in backward instead of keeping: less memory */
+    bool nce_idt;                 /**< PatchNCE on G(B) too */
+    bool nce_all_negatives;       /**< nce_includes_all_negatives_from_minibatch */
+    bool flip_equivariance;       /**< FastCUT */
+    double clip_grad;             /**< largest norm of a network's gradient; 0: as it comes */
+    double ema;                   /**< decay of the generator's running average; 0: none */
+    bool checkpoint_activations;  /**< recompute in backward instead of keeping: less memory */
     int n_epochs, n_epochs_decay; /**< also what t in the adaptive loss is measured by */
 } rst_method_options;
 
 /* A run's settings ------------------------------------------------------------------------------
  */
 
-/** Which pair comes next. */
+/** Which pairs make a batch. In brackets what --sampling calls it. Without pairs the B of a sample
+ * is drawn for itself, uniformly, but for SERIAL, where it is the next one. */
 typedef enum rst_sampling {
-    RST_SAMPLING_RANDOM,   /**< ASP: an epoch is N uniform draws with replacement */
-    RST_SAMPLING_SHUFFLE,  /**< pix2pix: every pair once an epoch */
-    RST_SAMPLING_SERIAL,   /**< in the order of the names */
-    RST_SAMPLING_UNALIGNED /**< CUT, CycleGAN: A shuffled, B drawn by itself */
+    RST_SAMPLING_RANDOM,  /**< with replacement; an epoch is as many draws as there are items: ASP,
+                               whose loader ignores the sampler's index [random] */
+    RST_SAMPLING_SHUFFLE, /**< every item once an epoch, in an order of the epoch's own [shuffle] */
+    RST_SAMPLING_SERIAL   /**< in order, and the last batch of an epoch may be smaller [serial] */
 } rst_sampling;
 
-/** CUT's --preprocess. */
+/** The references' --preprocess; resizing is Pillow's bicubic. */
 typedef enum rst_preprocess {
-    RST_PREPROCESS_CROP,
-    RST_PREPROCESS_RESIZE_AND_CROP,
-    RST_PREPROCESS_SCALE_WIDTH,
-    RST_PREPROCESS_SCALE_WIDTH_AND_CROP,
-    RST_PREPROCESS_NONE
+    RST_PREPROCESS_CROP,            /**< [crop] */
+    RST_PREPROCESS_RESIZE_AND_CROP, /**< to load_size x load_size first [resize_and_crop] */
+    RST_PREPROCESS_SCALE_WIDTH,     /**< to a width of load_size, nothing cropped; the height in
+                                         proportion, at least crop_size [scale_width] */
+    RST_PREPROCESS_SCALE_WIDTH_AND_CROP, /**< [scale_width_and_crop] */
+    RST_PREPROCESS_NONE                  /**< [none] */
 } rst_preprocess;
 
-/** How a data set's folders are laid out. */
-typedef enum rst_layout {
-    RST_LAYOUT_AUTO,
-    RST_LAYOUT_TRAIN_AB, /**< trainA trainB valA valB (testA testB): MIST, CUT, ASP */
-    RST_LAYOUT_BCI,      /**< HE/{train,test} IHC/{train,test} */
-    RST_LAYOUT_AB,       /**< {train,val,test}/ with A and B side by side in a file: pix2pix */
-    RST_LAYOUT_HE_IHC,   /**< {train,val,test}/{HE,IHC} or {input,label} */
-    RST_LAYOUT_TSV       /**< a table of split, he and ihc */
-} rst_layout;
+/** How a data set's files lie; PHASE is train, val or test. In brackets what --layout calls it. */
+typedef enum rst_data_layout {
+    RST_DATA_AUTO,         /**< find out [auto] */
+    RST_DATA_FOLDERS,      /**< PHASEA, PHASEB: MIST, CUT, CycleGAN [folders] */
+    RST_DATA_BCI,          /**< HE/PHASE, IHC/PHASE [bci] */
+    RST_DATA_SPLITS,       /**< PHASE/HE, PHASE/IHC or PHASE/input, PHASE/label [splits] */
+    RST_DATA_SIDE_BY_SIDE, /**< PHASE: files with A in the left half, B in the right one [ab] */
+    RST_DATA_MANIFEST      /**< a table: tab-separated split, he, ihc, ... [manifest] */
+} rst_data_layout;
 
 /** What the caller may be told while a run goes on. */
 typedef struct rst_train_progress {
@@ -130,8 +132,9 @@ typedef struct rst_train_options {
     rst_method_options m;
 
     const char *dataroot;
-    rst_layout layout;
-    bool b_to_a; /**< --direction BtoA */
+    rst_data_layout layout;
+    bool b_to_a;   /**< --direction BtoA: A is the IHC */
+    bool unpaired; /**< --dataset-mode unaligned */
     rst_sampling sampling;
     rst_preprocess preprocess;
     int64_t load_size, crop_size;
@@ -143,8 +146,8 @@ typedef struct rst_train_options {
 
     rst_lr_policy lr_policy;
     double lr;
-    int lr_decay_iters;     /**< STEP */
-    bool lr_step_at_start;  /**< pix2pix and BCI (spec 6.2) */
+    int lr_decay_iters;      /**< STEP */
+    bool lr_step_at_start;   /**< pix2pix and BCI (spec 6.2) */
     int64_t steps_per_epoch; /**< 0: the data set's size over the batch's */
     int64_t max_steps;       /**< end early; 0: after the last epoch */
 
@@ -185,9 +188,9 @@ typedef struct rst_train_forecast {
     int networks;
     const char *network[6];
     int64_t network_params[6];
-    double macs; /**< multiply-adds of a step, forward and backward */
+    double macs;                  /**< multiply-adds of a step, forward and backward */
     double step_seconds, seconds; /**< measured on the first steps */
-    size_t memory; /**< bytes of tensors at the most, measured */
+    size_t memory;                /**< bytes of tensors at the most, measured */
 } rst_train_forecast;
 
 /**

@@ -5,18 +5,10 @@
 #ifndef RST_DATA_AUGMENT_H
 #define RST_DATA_AUGMENT_H
 
+#include <restain/train.h>
+
 #include "base/rng.h"
 #include "data/dataset.h"
-
-/** The references' --preprocess; resizing is Pillow's bicubic. */
-typedef enum rst_preprocess {
-    RST_PREPROCESS_CROP,                 /* [crop] */
-    RST_PREPROCESS_RESIZE_AND_CROP,      /* to load_size x load_size first [resize_and_crop] */
-    RST_PREPROCESS_SCALE_WIDTH,          /* to a width of load_size, nothing cropped; the height in
-                                            proportion, at least crop_size [scale_width] */
-    RST_PREPROCESS_SCALE_WIDTH_AND_CROP, /* [scale_width_and_crop] */
-    RST_PREPROCESS_NONE                  /* [none] */
-} rst_preprocess;
 
 /** The value that a word names; false for no such word. */
 bool rst__preprocess_parse(const char *word, rst_preprocess *out);

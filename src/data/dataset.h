@@ -4,18 +4,9 @@
 #define RST_DATA_DATASET_H
 
 #include <restain/image.h>
+#include <restain/train.h>
 
 #include "data/files.h"
-
-/** How the files lie; PHASE is train, val or test. In brackets what --layout calls it. */
-typedef enum rst_data_layout {
-    RST_DATA_AUTO,         /* find out [auto] */
-    RST_DATA_FOLDERS,      /* PHASEA, PHASEB: MIST, CUT, CycleGAN [folders] */
-    RST_DATA_BCI,          /* HE/PHASE, IHC/PHASE [bci] */
-    RST_DATA_SPLITS,       /* PHASE/HE, PHASE/IHC or PHASE/input, PHASE/label [splits] */
-    RST_DATA_SIDE_BY_SIDE, /* PHASE: files with A in the left half, B in the right one [ab] */
-    RST_DATA_MANIFEST      /* a table: tab-separated split, he, ihc, ... [manifest] */
-} rst_data_layout;
 
 /** The layout that a word names; false for no such word. */
 bool rst__data_layout_parse(const char *word, rst_data_layout *out);

@@ -6,18 +6,9 @@
 
 #include <stdbool.h>
 
-#include <restain/error.h>
+#include <restain/train.h>
 
 #include "base/rng.h"
-
-/** In brackets what --sampling calls it. Without pairs the B of a sample is drawn for itself,
- *  uniformly, but for SERIAL, where it is the next one. */
-typedef enum rst_sampling {
-    RST_SAMPLING_RANDOM,  /* with replacement; an epoch is as many draws as there are items: ASP,
-                             whose  loader ignores the sampler's index [random] */
-    RST_SAMPLING_SHUFFLE, /* every item once an epoch, in an order of the epoch's own [shuffle] */
-    RST_SAMPLING_SERIAL   /* in order, and the last batch of an epoch may be smaller [serial] */
-} rst_sampling;
 
 bool rst__sampling_parse(const char *word, rst_sampling *out);
 const char *rst__sampling_name(rst_sampling s);

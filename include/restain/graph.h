@@ -53,6 +53,7 @@ typedef struct rst_ctx_stats {
     size_t bytes_peak;      /**< the most they ever were */
     int64_t convs;          /**< dense convolution calls so far, forward and backward */
     int64_t convs_winograd; /**< those that ran Winograd */
+    double macs;            /**< multiply-adds of convolutions, as the direct algorithm counts */
     int threads;
     const char *backend;
 } rst_ctx_stats;

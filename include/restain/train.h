@@ -116,6 +116,13 @@ typedef enum rst_data_layout {
     RST_DATA_MANIFEST      /**< a table: tab-separated split, he, ihc, ... [manifest] */
 } rst_data_layout;
 
+/** What makes a validation the best so far; the model it was made with is kept. */
+typedef enum rst_train_best {
+    RST_BEST_SSIM,
+    RST_BEST_PSNR,
+    RST_BEST_DAB_R /**< Pearson's r of DAB optical density over all pixels */
+} rst_train_best;
+
 /** What the caller may be told while a run goes on. */
 typedef struct rst_train_progress {
     int epoch, epochs;
@@ -160,7 +167,9 @@ typedef struct rst_train_options {
     int val_freq;             /**< epochs between validations; 0: never */
     int64_t val_count;        /**< images of the validation set; 0: all */
     int panel_count;          /**< samples in a panel */
-    double mpp;               /**< for the model's card; 0: what the images say */
+    rst_train_best best;
+    const char *config; /**< text for the run's options.conf; NULL: none is written */
+    double mpp;         /**< for the model's card; 0: what the images say */
 
     const char *backend;
     int threads;

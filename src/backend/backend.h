@@ -29,7 +29,8 @@ typedef struct rst_dev {
     int threads;
     rst_conv_mode conv;
     int64_t convs, convs_winograd; /* counters, see rst_ctx_stats */
-    rst_error err;                 /* the last kernel's error */
+    double macs;
+    rst_error err; /* the last kernel's error */
 } rst_dev;
 
 /** Elementwise functions; a and b are their constants. */

@@ -304,3 +304,14 @@ int rst__mkdirs(const char *path, rst_error *err)
     rst__free(p);
     return rc;
 }
+
+int rst__file_step_up(const char *fresh, const char *path, const char *previous, rst_error *err)
+{
+    if (rst__exists(path)) {
+        (void)unlink(previous);
+        (void)link(path, previous); /* it is a second chance only */
+    }
+    if (rename(fresh, path) < 0)
+        return rst_fail(err, RST_EOUTPUT, "%s: cannot be renamed: %s", fresh, strerror(errno));
+    return 0;
+}

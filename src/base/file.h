@@ -50,6 +50,10 @@ void rst__outfile_abort(rst_outfile *f);
 /** Writes a whole file in one go, by the same rules. */
 int rst__file_write(const char *path, const void *data, size_t len, rst_error *err);
 
+/** The file `fresh` becomes `path`, and what `path` was becomes `previous` (where the file system
+ * has links); there is a `path` at every moment. RST_EOUTPUT. */
+int rst__file_step_up(const char *fresh, const char *path, const char *previous, rst_error *err);
+
 /** Makes a folder and its parents; an existing one is fine. RST_EOUTPUT. */
 int rst__mkdirs(const char *path, rst_error *err);
 bool rst__is_dir(const char *path);

@@ -75,6 +75,7 @@ rst_ctx_stats rst_ctx_statistics(const rst_ctx *c)
         .bytes_peak = rst__pool_peak(c->pool),
         .convs = c->dev->convs,
         .convs_winograd = c->dev->convs_winograd,
+        .macs = c->dev->macs,
         .threads = c->dev->threads,
         .backend = c->dev->be->name,
     };

@@ -74,9 +74,18 @@ RST_INFER(conv2d)
     return check_bias(n, in, g->co, err);
 }
 
+/* Forward, each gradient: the same number of multiply-adds. */
+static void count_macs(const rst_call *c, int times)
+{
+    const rst_conv *g = &c->at->conv.g;
+    c->dev->macs += times * (double)g->x.n * (double)g->oh * (double)g->ow * (double)g->co *
+                    (double)(g->x.c / g->groups) * g->kh * g->kw;
+}
+
 RST_FWD(conv2d)
 {
     rst_epilogue ep = { c->n > 2 ? c->in[2].p : NULL, c->at->conv.act, c->at->conv.a };
+    count_macs(c, 1);
     return c->dev->be->conv_fwd(c->dev, &c->at->conv.g, c->in[0].p, c->in[1].p, c->packed, &ep,
                                 c->out.p);
 }
@@ -94,6 +103,7 @@ RST_VJP(conv2d)
 {
     const rst_conv *g = &c->at->conv.g;
     int rc = 0;
+    count_macs(c, (dx[0] != NULL) + (dx[1] != NULL));
     if (dx[0])
         rc = c->dev->be->conv_data(c->dev, g, c->in[1].p, NULL, dy, dx[0], add[0]);
     if (rc == 0 && dx[1])
@@ -137,6 +147,7 @@ RST_FWD(conv_transpose2d)
     const rst_backend *be = c->dev->be;
     int rc = 0;
     bool bias = c->n > 2;
+    count_macs(c, 1);
     if (bias)
         rc = be->expand(c->dev, c->out.s, (rst_dims){ 1, c->out.s.c, 1, 1 }, 1, c->in[2].p,
                         c->out.p, false);
@@ -155,6 +166,7 @@ RST_VJP(conv_transpose2d)
     const rst_backend *be = c->dev->be;
     const rst_epilogue plain = { 0 };
     int rc = 0;
+    count_macs(c, (dx[0] != NULL) + (dx[1] != NULL));
     if (dx[0]) {
         rst_storage *t = add[0] ? rst__call_temp(c, rst__numel(c->in[0].s)) : NULL;
         if (add[0] && !t)

@@ -84,6 +84,7 @@ struct rst_method {
     } picture[RST_METHOD_PICTURES];
     int pictures;
     rst_tensor *term[RST_LOSS_TERMS]; /* those made since the last reading */
+    unsigned made;                    /* bit i: kind->term[i] is one that these settings have */
 };
 
 /* Building: method.c --------------------------------------------------------------------------- */

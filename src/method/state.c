@@ -87,17 +87,29 @@ int rst__method_store(const rst_method *m, rst_weights *w, rst_error *err)
     int rc = rst__rng_store(&m->rng, w, "rng.method", err);
     if (rc == 0)
         rc = rst_weights_add(w, "step", RST_WEIGHT_I64, 0, NULL, &m->step, err);
+    const int64_t made = m->made;
+    if (rc == 0)
+        rc = rst_weights_add(w, "terms", RST_WEIGHT_I64, 0, NULL, &made, err);
     for (int i = 0; rc == 0 && i < m->nets; i++)
         rc = store_net(&m->net[i], w, err);
     return rc;
 }
 
+static int load_number(const rst_weights *w, const char *name, int64_t *out, rst_error *err)
+{
+    const rst_weight *t = rst_weights_find(w, name);
+    if (!t || rst_weight_elements(t) != 1)
+        return rst_fail(err, RST_EFORMAT, "%s: missing from the checkpoint", name);
+    return rst_weight_to_i64(t, out, err);
+}
+
 int rst__method_load(rst_method *m, const rst_weights *w, rst_error *err)
 {
-    const rst_weight *step = rst_weights_find(w, "step");
-    if (!step || rst_weight_elements(step) != 1)
-        return rst_fail(err, RST_EFORMAT, "step: missing from the checkpoint");
-    int rc = rst_weight_to_i64(step, &m->step, err);
+    int64_t made = 0;
+    int rc = load_number(w, "step", &m->step, err);
+    if (rc == 0)
+        rc = load_number(w, "terms", &made, err);
+    m->made = (unsigned)made;
     if (rc == 0)
         rc = rst__rng_load(&m->rng, w, "rng.method", err);
     for (int i = 0; rc == 0 && i < m->nets; i++)

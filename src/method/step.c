@@ -41,8 +41,10 @@ static void freeze_discriminators(rst_method *m, bool on)
 static void read_terms(rst_method *m, double share)
 {
     for (int i = 0; i < RST_LOSS_TERMS; i++) {
-        if (m->term[i])
+        if (m->term[i]) {
             m->loss[i] += share * rst_item(m->term[i]);
+            m->made |= 1u << i;
+        }
         m->term[i] = NULL;
     }
 }

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* What a training needs before its first step. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "run/train.h"
+
+double rst__train_clock(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Options ---------------------------------------------------------------------------------------
+ */
+
+static int check_options(const rst_train_options *o, rst_error *err)
+{
+    const rst_method_options *m = &o->m;
+    if (!o->dataroot)
+        return rst_fail(err, RST_EINVAL, "--dataroot is missing: which data to train on");
+    if (!o->name || !*o->name || strchr(o->name, '/'))
+        return rst_fail(err, RST_EINVAL, "--name is missing: what to call the run's folder");
+    if (o->batch_size < 1 || o->accumulate < 1)
+        return rst_fail(err, RST_EINVAL, "--batch-size and --accumulate must be 1 or more");
+    if (m->n_epochs < 0 || m->n_epochs_decay < 0 || m->n_epochs + m->n_epochs_decay < 1)
+        return rst_fail(err, RST_EINVAL, "--n-epochs and --n-epochs-decay give no epoch");
+    if (!(o->lr > 0) || !(m->ema >= 0 && m->ema < 1) || !(m->clip_grad >= 0))
+        return rst_fail(err, RST_EINVAL, "--lr, --ema or --clip-grad is out of its range");
+    if (o->preprocess == RST_PREPROCESS_NONE && o->batch_size > 1)
+        return rst_fail(err, RST_EINVAL,
+                        "--preprocess none takes pictures as they are: --batch-size must be 1");
+    return 0;
+}
+
+/* Data ------------------------------------------------------------------------------------------
+ */
+
+static int open_phase(const rst_train_run *r, const char *phase, rst_dataset **out, rst_error *err)
+{
+    const rst_train_options *o = r->o;
+    const rst_dataset_options d = { .root = o->dataroot,
+                                    .phase = phase,
+                                    .layout = o->layout,
+                                    .b_to_a = o->b_to_a,
+                                    .unpaired = o->unpaired,
+                                    .max_size = strcmp(phase, "train") == 0 ? o->max_dataset_size
+                                                                            : o->val_count };
+    return rst__dataset_open(out, &d, err);
+}
+
+/* A data set without pictures to validate on is trained on all the same. */
+static int open_val(rst_train_run *r)
+{
+    rst_error why = RST_ERROR_INIT;
+    if (r->o->val_freq > 0 && !r->o->unpaired && open_phase(r, "val", &r->val, &why) < 0) {
+        rst__log(RST_LOG_WARN, "no validation: %s", why.msg);
+        r->val = NULL;
+    }
+    return 0;
+}
+
+int rst__train_load_from(rst_train_run *r, int64_t first, rst_error *err)
+{
+    const rst_train_options *o = r->o;
+    const rst_loader_options l = { .sampling = o->sampling,
+                                   .augment = { o->preprocess, o->load_size, o->crop_size,
+                                                !o->no_flip },
+                                   .batch = o->batch_size,
+                                   .seed = o->seed,
+                                   .threads = o->num_threads,
+                                   .cache_mb = o->cache_mb };
+    rst__loader_close(r->loader);
+    r->loader = NULL;
+    return rst__loader_open(&r->loader, r->train, &l, first, err);
+}
+
+static int open_data(rst_train_run *r, rst_error *err)
+{
+    const rst_train_options *o = r->o;
+    int rc = open_phase(r, "train", &r->train, err);
+    if (rc == 0)
+        rc = open_val(r);
+    if (rc == 0)
+        rc = rst__train_load_from(r, 0, err);
+    if (rc < 0)
+        return rc;
+    const int epochs = o->m.n_epochs + o->m.n_epochs_decay;
+    const int64_t whole = rst__loader_batches_per_epoch(r->loader) / o->accumulate;
+    r->steps_per_epoch = o->steps_per_epoch > 0 ? o->steps_per_epoch : whole > 0 ? whole : 1;
+    r->steps = r->steps_per_epoch * epochs;
+    if (o->max_steps > 0 && o->max_steps < r->steps)
+        r->steps = o->max_steps;
+    return 0;
+}
+
+/* All -------------------------------------------------------------------------------------------
+ */
+
+static int make_path(rst_train_run *r, rst_error *err)
+{
+    const rst_train_options *o = r->o;
+    int n = snprintf(r->dir, sizeof r->dir, "%s/%s", o->checkpoints_dir, o->name);
+    return n > 0 && (size_t)n < sizeof r->dir
+               ? 0
+               : rst_fail(err, RST_EINVAL, "--checkpoints-dir: the path is too long");
+}
+
+int rst__train_path(const rst_train_run *r, const char *name, char path[RST_TRAIN_PATH],
+                    rst_error *err)
+{
+    int n = snprintf(path, RST_TRAIN_PATH, "%s/%s", r->dir, name);
+    return n > 0 && n < RST_TRAIN_PATH
+               ? 0
+               : rst_fail(err, RST_EINVAL, "%s/%s: the path is too long", r->dir, name);
+}
+
+int rst__train_open(rst_train_run *r, const rst_train_options *o, rst_error *err)
+{
+    *r = (rst_train_run){ .o = o };
+    int rc = check_options(o, err);
+    if (rc == 0)
+        rc = rst__method_kind_find(&r->kind, o->method, err);
+    if (rc == 0)
+        rc = make_path(r, err);
+    if (rc == 0)
+        rc = open_data(r, err);
+    const rst_ctx_options c = {
+        .backend = o->backend, .threads = o->threads, .conv = o->conv, .seed = o->seed
+    };
+    if (rc == 0)
+        rc = rst_ctx_new(&r->c, &c, err);
+    if (rc == 0)
+        rc = rst__method_new(&r->m, r->c, r->kind, &o->m, err);
+    r->schedule = (rst_schedule){ .policy = o->lr_policy,
+                                  .lr = o->lr,
+                                  .n_epochs = o->m.n_epochs,
+                                  .n_epochs_decay = o->m.n_epochs_decay,
+                                  .epoch_count = 1,
+                                  .decay_epochs = o->lr_decay_iters,
+                                  .step_at_start = o->lr_step_at_start };
+    rst_schedule_start(&r->schedule);
+    return rc;
+}
+
+void rst__train_close(rst_train_run *r)
+{
+    rst_error ignored = RST_ERROR_INIT;
+    (void)rst__train_log_close(r->log, &ignored);
+    rst__loader_close(r->loader);
+    rst__method_free(r->m);
+    rst_ctx_free(r->c);
+    rst__dataset_close(r->train);
+    rst__dataset_close(r->val);
+}

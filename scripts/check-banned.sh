@@ -33,6 +33,7 @@ ini.h;^src/base/;a face in src/base
 openssl/;^src/base/hash[.]c$;base/hash.h
 png.h tiffio.h tiff.h turbojpeg.h jpeglib.h;^src/(image|slide)/;the decoders of src/image
 openslide.h;^src/slide/openslide[.]c$;slide/reader.h
+cairo.h cairo/;^src/image/draw[.]c$;image/draw.h
 zip.h;^src/model/;the readers of src/model
 dnnl.h oneapi/;^src/backend/cpu/;the cpu backend
 '

@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "grad/engine.h"
 #include "image/codec.h"
+#include "image/draw.h"
 #include "image/versions.h"
 #include "model/versions.h"
 #include "run/inspect.h"
@@ -81,12 +82,12 @@ static json_t *libraries(const char *kernels)
     number = number ? number + 8 : text;
     (void)snprintf(tiff, sizeof tiff, "%.*s", (int)strcspn(number, "\n"), number);
     const char *dnnl = kernels && strstr(kernels, "oneDNN") ? "used" : "not used";
-    const char *openslide = rst__openslide_version();
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "libpng", rst__png_version(),
-                     "libtiff", tiff, "libjpeg-turbo", rst__jpeg_version(), "libzip",
-                     rst__zip_version(), "jansson", jansson_version_str(), "libcrypto",
-                     rst__crypto_version(), "oneDNN", dnnl, "OpenSlide",
-                     openslide ? openslide : "not built in");
+    const char *openslide = rst__openslide_version(), *cairo = rst__canvas_version();
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "libpng", rst__png_version(), "libtiff",
+        tiff, "libjpeg-turbo", rst__jpeg_version(), "libzip", rst__zip_version(), "jansson",
+        jansson_version_str(), "libcrypto", rst__crypto_version(), "oneDNN", dnnl, "OpenSlide",
+        openslide ? openslide : "not built in", "cairo", cairo ? cairo : "not built in");
 }
 
 /* The self-test ---------------------------------------------------------------------------------

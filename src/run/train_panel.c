@@ -152,8 +152,8 @@ static int check(const rst_train_sample *sample, int samples, rst_error *err)
     return 0;
 }
 
-int rst__train_panel(rst_image *out, const rst_train_sample *sample, int samples, const char *title,
-                     const rst_train_history *h, rst_error *err)
+int rst__train_panel_draw(rst_image *out, const rst_train_sample *sample, int samples,
+                          const char *title, const rst_train_history *h, rst_error *err)
 {
     int rc = check(sample, samples, err);
     if (rc < 0)

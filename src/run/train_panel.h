@@ -23,7 +23,7 @@ typedef struct rst_train_sample {
  * @param[out] out owned, RGB; untouched on failure
  * @return 0, RST_EINVAL (no sample, images of more or fewer channels), RST_ENOMEM
  */
-int rst__train_panel(rst_image *out, const rst_train_sample *sample, int samples, const char *title,
-                     const rst_train_history *h, rst_error *err);
+int rst__train_panel_draw(rst_image *out, const rst_train_sample *sample, int samples,
+                          const char *title, const rst_train_history *h, rst_error *err);
 
 #endif

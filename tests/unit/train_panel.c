@@ -152,7 +152,7 @@ static void test_panel(void **state)
                                     { "three", &blue, &red, &green } };
     rst_train_history h = new_history();
     rst_error err = RST_ERROR_INIT;
-    succeeded(rst__train_panel(&out, s, 3, "step 7", NULL, &err), &err);
+    succeeded(rst__train_panel_draw(&out, s, 3, "step 7", NULL, &err), &err);
     const int64_t pixels = out.width * out.height;
     assert_int_equal(count(&out, 0, 0, out.width, out.height, 255, 0, 0), 3 * SIDE * SIDE);
     assert_int_equal(count(&out, 0, 0, out.width, out.height, 0, 255, 0), 3 * SIDE * SIDE);
@@ -172,7 +172,7 @@ static void test_panel(void **state)
     for (int64_t i = 1; i <= 500; i++)
         rst__train_history_step(&h, i, (double[]){ 5, i % 2 ? 0.2 : (double)NAN });
     rst__train_history_eval(&h, 500, (double[]){ 0.5 });
-    succeeded(rst__train_panel(&out, s, 3, "step 500", &h, &err), &err);
+    succeeded(rst__train_panel_draw(&out, s, 3, "step 500", &h, &err), &err);
     assert_true(out.height == bare + 300);
     /* G is a straight line of the palette's first colour; the only score is a spot of it. */
     assert_true(count(&out, 0, bare, out.width / 2, 300, 0, 115, 179) > 300);
@@ -193,8 +193,8 @@ static void test_panel_of_odd_things(void **state)
     rst_error err = RST_ERROR_INIT;
     rst_train_history h = new_history();
     succeeded(rst_image_new(&alpha, 4, 4, 4, &err), &err);
-    assert_int_equal(rst__train_panel(&out, &tiny, 0, "", NULL, &err), RST_EINVAL);
-    assert_int_equal(rst__train_panel(&out, &bad, 1, "", NULL, &err), RST_EINVAL);
+    assert_int_equal(rst__train_panel_draw(&out, &tiny, 0, "", NULL, &err), RST_EINVAL);
+    assert_int_equal(rst__train_panel_draw(&out, &bad, 1, "", NULL, &err), RST_EINVAL);
     assert_null(out.px);
     static const double odd[][2] = {
         { (double)NAN, (double)NAN }, { (double)INFINITY, 0 }, { -1, 1e300 }, { 1e-300, -1e300 }
@@ -202,14 +202,14 @@ static void test_panel_of_odd_things(void **state)
     for (int i = 0; i < 4; i++) {
         rst__train_history_step(&h, i + 1, odd[i]);
         rst__train_history_eval(&h, i + 1, odd[i]);
-        succeeded(rst__train_panel(&out, &tiny, 1, "", &h, &err), &err);
+        succeeded(rst__train_panel_draw(&out, &tiny, 1, "", &h, &err), &err);
         rst_image_free(&out);
     }
     const long live = rst__alloc_live();
     int rc = RST_ENOMEM;
     for (long n = 0; rc == RST_ENOMEM; n++) {
         rst__alloc_fail_after(n);
-        rc = rst__train_panel(&out, &tiny, 1, "", &h, &err);
+        rc = rst__train_panel_draw(&out, &tiny, 1, "", &h, &err);
         rst__alloc_fail_after(-1);
         assert_true(rc == 0 || (rc == RST_ENOMEM && rst__alloc_live() == live));
     }

@@ -30,7 +30,7 @@ int rst__files_add(rst_file_list *l, const char *name, rst_error *err);
  */
 int rst__files_walk(rst_file_list *l, const char *folder, rst_error *err);
 void rst__files_free(rst_file_list *l);
-/** RST_EFORMAT when two files have the same stem; RST_ENOMEM. */
+/** RST_EFORMAT when two files of a list that is not empty have the same stem; RST_ENOMEM. */
 int rst__files_check_unique(const rst_file_list *l, rst_error *err);
 
 /**

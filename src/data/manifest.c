@@ -161,13 +161,11 @@ int rst__manifest_list(rst_dataset *d, const rst_dataset_options *o, rst_error *
             rst__log(RST_LOG_INFO, "%s: no rows of split %s; those of %s are used for it", o->root,
                      o->phase, instead);
     }
-    if (rc == 0 && d->paired)
-        rc = rst__files_check_unique(&d->list[RST_DATA_A], err);
     if (rc < 0)
         return rc;
     for (int side = RST_DATA_A; side <= RST_DATA_B; side++)
         if (d->list[side].count == 0)
             return rst_fail(err, RST_EINPUT, "%s: no %s of split %s", o->root, side ? "ihc" : "he",
                             o->phase);
-    return 0;
+    return d->paired ? rst__files_check_unique(&d->list[RST_DATA_A], err) : 0;
 }

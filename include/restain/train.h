@@ -20,6 +20,7 @@
 
 #include <restain/error.h>
 #include <restain/graph.h>
+#include <restain/image.h>
 #include <restain/nn.h>
 
 #ifdef __cplusplus
@@ -142,6 +143,8 @@ typedef struct rst_train_options {
     rst_data_layout layout;
     bool b_to_a;   /**< --direction BtoA: A is the IHC */
     bool unpaired; /**< --dataset-mode unaligned */
+    rst_image_alpha alpha;
+    bool gray_to_rgb;
     rst_sampling sampling;
     rst_preprocess preprocess;
     int64_t load_size, crop_size;

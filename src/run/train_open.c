@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "data/check.h"
 #include "run/train.h"
 
 double rst__train_clock(void)
@@ -49,9 +50,22 @@ static int open_phase(const rst_train_run *r, const char *phase, rst_dataset **o
                                     .layout = o->layout,
                                     .b_to_a = o->b_to_a,
                                     .unpaired = o->unpaired,
+                                    .read = { .alpha = o->alpha, .gray_to_rgb = o->gray_to_rgb },
                                     .max_size = strcmp(phase, "train") == 0 ? o->max_dataset_size
                                                                             : o->val_count };
     return rst__dataset_open(out, &d, err);
+}
+
+/* Before hours of training, not in the middle of them. Validation takes pictures whole. */
+static int check_data(const rst_train_run *r, rst_error *err)
+{
+    const rst_train_options *o = r->o;
+    const rst_augment a = { o->preprocess, o->load_size, o->crop_size, !o->no_flip };
+    const rst_dataset_check_options train = { .augment = &a, .threads = o->num_threads };
+    const rst_dataset_check_options val = { .threads = o->num_threads };
+    rst_dataset_report report;
+    int rc = rst__dataset_check(r->train, &train, &report, err);
+    return rc < 0 || !r->val ? rc : rst__dataset_check(r->val, &val, &report, err);
 }
 
 /* A data set without pictures to validate on is trained on all the same. */
@@ -86,6 +100,8 @@ static int open_data(rst_train_run *r, rst_error *err)
     int rc = open_phase(r, "train", &r->train, err);
     if (rc == 0)
         rc = open_val(r);
+    if (rc == 0)
+        rc = check_data(r, err);
     if (rc == 0)
         rc = rst__train_load_from(r, 0, err);
     if (rc < 0)

@@ -37,12 +37,11 @@ static const char about[] = "restain turns H&E-stained tissue into virtual IHC w
 /* Text ------------------------------------------------------------------------------------------
  */
 
-/* Words up to WIDTH, all lines `indent` wide of the margin; `begun`: the first one is there
- * already.
- */
-static void wrap(rst_str *out, const char *text, size_t indent, bool begun)
+void cli_wrap(rst_str *out, const char *text, const char *margin, bool begun)
 {
+    const size_t indent = strlen(margin);
     size_t at = 0;
+
     while (*text) {
         const size_t len = strcspn(text, " ");
         if (at && at + 1 + len > WIDTH - indent) {
@@ -52,7 +51,7 @@ static void wrap(rst_str *out, const char *text, size_t indent, bool begun)
         if (at)
             rst__str_add(out, " ");
         else if (!begun)
-            rst__str_printf(out, "%*s", (int)indent, "");
+            rst__str_add(out, margin);
         begun = false;
         rst__str_bytes(out, text, len);
         at += (at ? 1 : 0) + len;
@@ -85,6 +84,14 @@ static void heading(page *p, const char *name)
         rst__str_printf(p->out, "%s%s:\n", p->out->len ? "\n" : "", name);
 }
 
+static void subheading(page *p, const char *name)
+{
+    if (p->troff)
+        rst__str_printf(p->out, ".SS %s\n", name);
+    else
+        rst__str_printf(p->out, "\n%s:\n", name);
+}
+
 static void paragraph(page *p, const char *text)
 {
     if (p->troff) {
@@ -92,7 +99,7 @@ static void paragraph(page *p, const char *text)
         escaped(p->out, text);
         rst__str_add(p->out, "\n");
     } else {
-        wrap(p->out, text, 2, false);
+        cli_wrap(p->out, text, "  ", false);
     }
 }
 
@@ -116,7 +123,7 @@ static void literal(page *p, const char *text)
         rst__str_add(p->out, ".fi\n");
 }
 
-enum { COLUMN = 18 };
+#define COLUMN "                  "
 
 /* A term and what it means: beside each other in a table, below each other elsewhere. */
 static void item(page *p, const char *term, const char *text, bool table)
@@ -129,8 +136,9 @@ static void item(page *p, const char *term, const char *text, bool table)
         rst__str_add(p->out, "\n");
         return;
     }
-    rst__str_printf(p->out, table ? "  %-*s" : "  %*s\n", table ? COLUMN - 2 : 0, term);
-    wrap(p->out, text, table ? COLUMN : 6, table);
+    rst__str_printf(p->out, table ? "  %-*s" : "  %*s\n", table ? (int)strlen(COLUMN) - 2 : 0,
+                    term);
+    cli_wrap(p->out, text, table ? COLUMN : "      ", table);
 }
 
 static void paragraphs(page *p, const char *text)
@@ -150,32 +158,67 @@ static void paragraphs(page *p, const char *text)
 /* "-o, --output PATH" */
 static void option_term(const cli_option *o, char *buf, size_t size)
 {
-    char letter[8] = "", value[96] = "";
+    char letter[8] = "", also[72] = "", value[96] = "";
     if (o->letter)
         (void)snprintf(letter, sizeof letter, "-%c, ", o->letter);
-    if (o->kind != CLI_FLAG)
+    if (o->also)
+        (void)snprintf(also, sizeof also, ", --%s", o->also);
+    if (o->kind == CLI_BOOL)
+        (void)snprintf(value, sizeof value, "[=false]");
+    else if (o->kind != CLI_FLAG)
         (void)snprintf(value, sizeof value, " %s", o->kind == CLI_WORD ? o->words : o->what);
-    (void)snprintf(buf, size, "%s--%s%s", letter, o->name, value);
+    (void)snprintf(buf, size, "%s--%s%s%s", letter, o->name, also, value);
+}
+
+/* A limit that nobody meets is not worth telling. */
+#define UNBOUNDED 1e9
+
+void cli_option_text(const cli_option *o, char *buf, size_t size)
+{
+    char range[80] = "";
+    if ((o->kind == CLI_INT || o->kind == CLI_REAL) && o->lo < o->hi)
+        (void)snprintf(range, sizeof range,
+                       o->hi < UNBOUNDED ? "; %.16g to %.16g"
+                       : o->lo > 0       ? "; %.16g or more"
+                                         : "",
+                       o->lo, o->hi);
+    (void)snprintf(buf, size, "%s%s%s", o->help, range, o->required ? "; required" : "");
 }
 
 static void option_item(page *p, const cli_option *o)
 {
-    char term[160], text[1024], range[80] = "", usual[80] = "";
+    char term[200], text[1024], all[1200];
+    const char *usual = o->usual ? o->usual : o->otherwise;
     option_term(o, term, sizeof term);
-    if ((o->kind == CLI_INT || o->kind == CLI_REAL) && o->lo < o->hi)
-        (void)snprintf(range, sizeof range, "; %.16g to %.16g", o->lo, o->hi);
-    if (o->usual)
-        (void)snprintf(usual, sizeof usual, " [%s]", o->usual);
-    (void)snprintf(text, sizeof text, "%s%s%s%s", o->help, range, o->required ? "; required" : "",
-                   usual);
-    item(p, term, text, false);
+    cli_option_text(o, text, sizeof text);
+    (void)snprintf(all, sizeof all, "%s%s%s%s", text, usual ? " [" : "", usual ? usual : "",
+                   usual ? "]" : "");
+    item(p, term, all, false);
 }
 
+/* Those that all verbs have. */
+static void common_options(page *p, const cli_verb *v)
+{
+    const cli_option *o;
+    for (int i = v->count; (o = cli_option_at(v, i)); i++)
+        option_item(p, o);
+}
+
+/* Groups come last, each under its heading. */
 static void options(page *p, const cli_verb *v)
 {
-    for (int i = 0; i < v->count; i++)
-        option_item(p, &v->options[i]);
-    item(p, "-h, --help", "This text", false);
+    bool grouped = false;
+    for (int i = 0; i < v->count; i++) {
+        const cli_option *o = &v->options[i];
+        if (o->group && !grouped)
+            common_options(p, v);
+        if (o->group)
+            subheading(p, o->group);
+        grouped = grouped || o->group;
+        option_item(p, o);
+    }
+    if (!grouped)
+        common_options(p, v);
 }
 
 static void exit_statuses(page *p)
@@ -275,9 +318,11 @@ static void completion_words(rst_str *out, const cli_verb *v)
 static void completion_flags(rst_str *out, const cli_verb *v)
 {
     rst__str_printf(out, "        %s:-*) words='", v->name);
-    for (int i = 0; i < v->count; i++)
-        rst__str_printf(out, "--%s ", v->options[i].name);
-    rst__str_add(out, "--help' ;;\n");
+    const cli_option *o;
+    for (int i = 0; (o = cli_option_at(v, i)); i++)
+        rst__str_printf(out, "%s--%s%s%s", i ? " " : "", o->name, o->also ? " --" : "",
+                        o->also ? o->also : "");
+    rst__str_add(out, "' ;;\n");
 }
 
 void cli_completion(rst_str *out)

@@ -13,68 +13,92 @@
 /* Names -----------------------------------------------------------------------------------------
  */
 
-static char dash(char c)
+enum { CONFIG, PRINT_CONFIG, HELP };
+
+static const cli_option common[CLI_COMMON] = {
+    [CONFIG] = { "config", 0, CLI_PATH, "FILE", .typed_only = true,
+                 .help = "A file of settings, one `name = value` a line, by the names of the "
+                         "flags; flags win "
+                         "over it. # or ; begins a comment, [SECTION] means "
+                         "nothing" },
+    [PRINT_CONFIG] = { "print-config", 0, CLI_FLAG, .typed_only = true,
+                       .help = "Print all settings as such a file, and end" },
+    [HELP] = { "help", 'h', CLI_FLAG, .typed_only = true, .help = "This text" },
+};
+
+const cli_option *cli_option_at(const cli_verb *v, int i)
 {
-    return c == '_' ? '-' : c;
+    if (i < v->count)
+        return &v->options[i];
+    i -= v->count;
+    if (v->config == CLI_CONFIG_NONE)
+        i += HELP;
+    return i < CLI_COMMON ? &common[i] : NULL;
+}
+
+/* The value of one that all verbs have; HELP, or the verb takes a configuration. */
+static const cli_value *common_value(const cli_args *a, int which)
+{
+    const int first = a->verb->config == CLI_CONFIG_NONE ? HELP : 0;
+    return &a->value[a->verb->count + which - first];
 }
 
 static bool same_name(const char *name, const char *typed, size_t len)
 {
-    if (strlen(name) != len)
+    if (!name || strlen(name) != len)
         return false;
     for (size_t i = 0; i < len; i++)
-        if (name[i] != dash(typed[i]))
+        if (rst__ini_fold(name[i]) != rst__ini_fold(typed[i]))
             return false;
     return true;
 }
 
-enum { NAME_MAX_LEN = 40 };
-
-static size_t min3(size_t a, size_t b, size_t c)
+int cli_option_find(const cli_verb *v, const char *typed, size_t len)
 {
-    size_t m = a < b ? a : b;
-    return m < c ? m : c;
+    const cli_option *o;
+    for (int i = 0; (o = cli_option_at(v, i)); i++)
+        if (same_name(o->name, typed, len) || same_name(o->also, typed, len))
+            return i;
+    return -1;
 }
 
-/* Edits (insert, delete, replace) from one name to another, both cut to NAME_MAX_LEN. */
-static size_t edits(const char *a, size_t na, const char *b)
+void cli_option_key(const cli_option *o, char key[64])
 {
-    size_t row[NAME_MAX_LEN + 1], nb = strlen(b);
-    na = na < NAME_MAX_LEN ? na : NAME_MAX_LEN;
-    nb = nb < NAME_MAX_LEN ? nb : NAME_MAX_LEN;
-    for (size_t j = 0; j <= nb; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= na; i++) {
-        size_t corner = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= nb; j++) {
-            size_t up = row[j];
-            row[j] = min3(up + 1, row[j - 1] + 1, corner + (dash(a[i - 1]) != b[j - 1]));
-            corner = up;
-        }
-    }
-    return row[nb];
+    (void)snprintf(key, 64, "%s", o->name);
+    for (char *p = key; *p; p++)
+        if (*p == '-')
+            *p = '_';
 }
 
-static const char *nearest_option(const cli_verb *v, const char *typed, size_t len)
+/* Edits between what was typed and a name, as names are compared. */
+static size_t distance(const char *typed, size_t len, const char *name)
 {
-    const char *best = "help";
-    for (int i = 0; i < v->count; i++)
-        if (edits(typed, len, v->options[i].name) < edits(typed, len, best))
-            best = v->options[i].name;
+    char a[64] = "", b[64] = "";
+    for (size_t i = 0; i < len && i + 1 < sizeof a; i++)
+        a[i] = rst__ini_fold(typed[i]);
+    for (size_t i = 0; name[i] && i + 1 < sizeof b; i++)
+        b[i] = rst__ini_fold(name[i]);
+    return rst__edits(a, b);
+}
+
+const cli_option *cli_option_nearest(const cli_verb *v, const char *typed, size_t len)
+{
+    const cli_option *o, *best = cli_option_at(v, 0);
+    for (int i = 1; (o = cli_option_at(v, i)); i++)
+        if (distance(typed, len, o->name) < distance(typed, len, best->name))
+            best = o;
     return best;
 }
 
 int cli_verb_find(const cli_verb **out, const char *name, rst_error *err)
 {
     const cli_verb *v, *best = cli_verb_at(0);
-    const size_t len = strlen(name);
     for (int i = 0; (v = cli_verb_at(i)); i++) {
         if (strcmp(v->name, name) == 0) {
             *out = v;
             return 0;
         }
-        if (edits(name, len, v->name) < edits(name, len, best->name))
+        if (rst__edits(name, v->name) < rst__edits(name, best->name))
             best = v;
     }
     return rst_fail(err, RST_EINVAL, "%.60s: no such command; the nearest is %s", name, best->name);
@@ -139,7 +163,21 @@ static int parse_number(const cli_option *o, cli_value *v, rst_error *err)
                     o->hi);
 }
 
-static int parse_value(const cli_option *o, const char *text, cli_value *v, rst_error *err)
+/* As Python writes it, too: True, False. */
+static bool is_bool(const char *text)
+{
+    return same_name("true", text, strlen(text)) || same_name("false", text, strlen(text));
+}
+
+static int parse_bool(const cli_option *o, cli_value *v, rst_error *err)
+{
+    v->i = same_name("true", v->text, strlen(v->text));
+    return is_bool(v->text)
+               ? 0
+               : rst_fail(err, RST_EINVAL, "--%s %.60s: must be true or false", o->name, v->text);
+}
+
+int cli_value_parse(const cli_option *o, const char *text, cli_value *v, rst_error *err)
 {
     v->text = text;
     switch (o->kind) {
@@ -152,7 +190,8 @@ static int parse_value(const cli_option *o, const char *text, cli_value *v, rst_
     case CLI_PATH:
         return *text ? 0 : rst_fail(err, RST_EINVAL, "--%s: its value is empty", o->name);
     case CLI_FLAG:
-        break;
+    case CLI_BOOL:
+        return parse_bool(o, v, err);
     }
     return 0;
 }
@@ -168,46 +207,44 @@ typedef struct cursor {
 /* Sets option i; `value` is what was glued to it, or NULL. */
 static int take(cli_args *a, int i, const char *value, cursor *c, rst_error *err)
 {
-    const cli_option *o = &a->verb->options[i];
+    const cli_option *o = cli_option_at(a->verb, i);
     cli_value *v = &a->value[i];
     v->given = true;
-    if (o->kind == CLI_FLAG)
-        return value ? rst_fail(err, RST_EINVAL, "--%s: takes no value", o->name) : 0;
+    if (o->kind == CLI_FLAG || o->kind == CLI_BOOL) {
+        if (o->kind == CLI_FLAG && value)
+            return rst_fail(err, RST_EINVAL, "--%s: takes no value", o->name);
+        if (o->kind == CLI_BOOL && !value && c->at < c->argc && is_bool(c->argv[c->at]))
+            value = c->argv[c->at++];
+        return cli_value_parse(o, value ? value : "true", v, err);
+    }
     if (!value && c->at < c->argc)
         value = c->argv[c->at++];
     if (!value)
         return rst_fail(err, RST_EINVAL, "--%s: its value is missing", o->name);
-    return parse_value(o, value, v, err);
+    return cli_value_parse(o, value, v, err);
 }
 
 static int take_long(cli_args *a, const char *typed, cursor *c, rst_error *err)
 {
     const size_t len = strcspn(typed, "=");
     const char *value = typed[len] ? typed + len + 1 : NULL;
-    for (int i = 0; i < a->verb->count; i++)
-        if (same_name(a->verb->options[i].name, typed, len))
-            return take(a, i, value, c, err);
-    if (same_name("help", typed, len) && !value) {
-        a->help = true;
-        return 0;
-    }
+    const int i = cli_option_find(a->verb, typed, len);
+    if (i >= 0)
+        return take(a, i, value, c, err);
     return rst_fail(err, RST_EINVAL, "--%.*s: restain %s has no such flag; the nearest is --%s",
                     (int)(len < 60 ? len : 60), typed, a->verb->name,
-                    nearest_option(a->verb, typed, len));
+                    cli_option_nearest(a->verb, typed, len)->name);
 }
 
 static int take_short(cli_args *a, const char *typed, cursor *c, rst_error *err)
 {
     const char *value = typed[1] == '=' ? typed + 2 : typed[1] ? typed + 1 : NULL;
-    for (int i = 0; i < a->verb->count; i++)
-        if (a->verb->options[i].letter == typed[0])
+    const cli_option *o;
+    for (int i = 0; (o = cli_option_at(a->verb, i)); i++)
+        if (o->letter == typed[0])
             return take(a, i, value, c, err);
-    if (typed[0] == 'h' && !value) {
-        a->help = true;
-        return 0;
-    }
     return rst_fail(err, RST_EINVAL, "-%.60s: restain %s has no such flag; the nearest is --%s",
-                    typed, a->verb->name, nearest_option(a->verb, typed, strlen(typed)));
+                    typed, a->verb->name, cli_option_nearest(a->verb, typed, strlen(typed))->name);
 }
 
 static int take_all(cli_args *a, cursor *c, rst_error *err)
@@ -228,11 +265,26 @@ static int take_all(cli_args *a, cursor *c, rst_error *err)
     return rc;
 }
 
+/* The configuration file: of --config, or the first that was typed. */
+static int take_config(cli_args *a, rst_error *err)
+{
+    const char *path = common_value(a, CONFIG)->text;
+    if (a->verb->config == CLI_CONFIG_FIRST && a->files > 0) {
+        if (path)
+            return rst_fail(err, RST_EINVAL, "%.200s: there is --config %.200s already", a->file[0],
+                            path);
+        path = a->file[0];
+        a->files--;
+        memmove(a->file, a->file + 1, (size_t)a->files * sizeof *a->file);
+    }
+    return path ? cli_config_read(a, path, err) : 0;
+}
+
 static int check_all(const cli_args *a, rst_error *err)
 {
     const cli_verb *v = a->verb;
     for (int i = 0; i < v->count; i++)
-        if (v->options[i].required && !a->value[i].given)
+        if (v->options[i].required && !a->value[i].given && !a->print_config)
             return rst_fail(err, RST_EINVAL, "--%s is missing; see restain %s --help",
                             v->options[i].name, v->name);
     if (a->files < v->min_files)
@@ -253,15 +305,24 @@ int cli_args_parse(cli_args *a, const cli_verb *v, int argc, char **argv, rst_er
     int rc = 0;
     for (int i = 0; rc == 0 && i < v->count; i++)
         if (v->options[i].usual)
-            rc = parse_value(&v->options[i], v->options[i].usual, &a->value[i], err);
+            rc = cli_value_parse(&v->options[i], v->options[i].usual, &a->value[i], err);
     cursor c = { .argc = argc, .argv = argv };
     if (rc == 0)
         rc = take_all(a, &c, err);
-    return rc < 0 || a->help ? rc : check_all(a, err);
+    a->help = common_value(a, HELP)->given;
+    if (rc < 0 || a->help)
+        return rc;
+    if (v->config != CLI_CONFIG_NONE) {
+        a->print_config = common_value(a, PRINT_CONFIG)->given;
+        rc = take_config(a, err);
+    }
+    return rc < 0 ? rc : check_all(a, err);
 }
 
 void cli_args_free(cli_args *a)
 {
+    rst__ini_free(a->config);
+    a->config = NULL;
     rst__free(a->file);
     a->file = NULL;
 }

@@ -93,15 +93,6 @@ _Static_assert((int)COUNT <= (int)CLI_OPTIONS, "room for every option");
 /* The network's description ---------------------------------------------------------------------
  */
 
-/* "n-layers-D" as the published code writes it. */
-static void key_of(const cli_option *o, char key[64])
-{
-    (void)snprintf(key, 64, "%s", o->name);
-    for (char *p = key; *p; p++)
-        if (*p == '-')
-            *p = '_';
-}
-
 static json_t *value_of(const cli_option *o, const cli_value *v)
 {
     if (o->kind == CLI_FLAG)
@@ -116,7 +107,7 @@ static int arch_json(const cli_args *a, const char *name, char *buf, size_t size
     json_t *o = json_object();
     int rc = json_object_set_new(o, "net", json_string(name));
     for (int i = FIRST_OF_ARCH; rc == 0 && i < COUNT; i++) {
-        key_of(&options[i], key);
+        cli_option_key(&options[i], key);
         if (a->value[i].given)
             rc = json_object_set_new(o, key, value_of(&options[i], &a->value[i]));
     }
@@ -136,7 +127,7 @@ static int check_options(const cli_args *a, const rst_arch *arch, const char *na
     for (int i = FIRST_OF_ARCH; rc == 0 && i < COUNT; i++) {
         if (!a->value[i].given)
             continue;
-        key_of(&options[i], key);
+        cli_option_key(&options[i], key);
         const char *stored = strcmp(key, "no_dropout") == 0 ? "use_dropout" : key;
         (void)snprintf(quoted, sizeof quoted, "\"%s\":", stored);
         if (!strstr(text, quoted))

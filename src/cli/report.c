@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/report.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -103,10 +104,21 @@ static void sink(void *user, rst_log_level level, const char *line)
  */
 
 static char guarded[PATH_MAX];
+static void (*volatile stopper)(void);
 
 static void interrupted(int number)
 {
     static const char text[] = "\nrestain: interrupted; what is written is whole\n";
+    static const char wait[] = "\nrestain: stopping after this step; once more to end at once\n";
+    void (*stop)(void) = stopper;
+    if (stop) {
+        const int before = errno;
+        stopper = NULL;
+        stop();
+        (void)!write(STDERR_FILENO, wait, sizeof wait - 1);
+        errno = before;
+        return;
+    }
     if (*guarded)
         (void)unlink(guarded);
     (void)!write(STDERR_FILENO, text, sizeof text - 1);
@@ -126,9 +138,14 @@ void cli_guard(const char *path)
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
+void cli_on_interrupt(void (*stop)(void))
+{
+    stopper = stop;
+}
+
 void cli_report_start(void)
 {
-    struct sigaction act = { .sa_handler = interrupted };
+    struct sigaction act = { .sa_handler = interrupted, .sa_flags = SA_RESTART };
     (void)sigemptyset(&act.sa_mask);
     (void)sigaddset(&act.sa_mask, SIGINT);
     (void)sigaddset(&act.sa_mask, SIGTERM);
@@ -149,7 +166,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void time_text(double seconds, char buf[32])
+void cli_time_text(double seconds, char buf[32])
 {
     const long s = (long)(seconds + 0.5);
     if (s < 60)
@@ -186,7 +203,7 @@ static void rate_text(const cli_work *w, double spent, char *buf, size_t size)
     *buf = 0;
     if (done <= 0 || rate <= 0)
         return;
-    time_text((double)(w->total - w->done) / rate, left);
+    cli_time_text((double)(w->total - w->done) / rate, left);
     (void)snprintf(buf, size, "%s%.*f%s%s/s%s%s left", gap, shown >= 1 ? 1 : 2, shown, blank,
                    w->unit ? w->unit : "", gap, left);
 }

@@ -24,9 +24,15 @@ void cli_say(const char *fmt, ...) RST_PRINTF(1, 2);
 /** While `path` is written (NULL: no more), an interrupt removes what there is of it. */
 void cli_guard(const char *path);
 
+/** The first interrupt calls this (NULL: no more) instead of ending the run; the second ends it. */
+void cli_on_interrupt(void (*stop)(void));
+
 /** `done` of `total` things are done: a line that changes on a terminal, else now and then a new
  *  one. */
 void cli_progress(int64_t done, int64_t total);
+
+/** "3 h 20 min" */
+void cli_time_text(double seconds, char buf[32]);
 
 /** Long work, as its progress line tells it. */
 typedef struct cli_work {

@@ -9,11 +9,11 @@ expect 0 - _docs docs
 man_words() {
     sed -e '/^[.]SH NAME/d' -e '/^[.]\\"/d' -e '/^[.]TH/d' -e 's/^[.]SH SYNOPSIS/Usage:/' \
         -e 's/^[.]SH DESCRIPTION/Description:/' -e 's/^[.]SH COMMANDS/Commands:/' -e 's/^[.]SH OPTIONS/Options:/' \
-        -e 's/^[.]SH EXAMPLES/Examples:/' -e 's/^[.]SH EXIT STATUS/Exit status:/' -e '/^[.]/d' -e 's/^\\&//' \
+        -e 's/^[.]SH EXAMPLES/Examples:/' -e 's/^[.]SS \(.*\)/\1:/' -e 's/^[.]SH EXIT STATUS/Exit status:/' -e '/^[.]/d' -e 's/^\\&//' \
         -e 's/\\e/\\/g' -e 's/\\-/-/g' "$1" | sed '1s/^restain-/restain /' | tr -s ' \n' '\n\n'
 }
 
-for verb in '' translate convert info doctor; do
+for verb in '' train translate seamtest convert info synth doctor; do
     page=docs/man/restain${verb:+-$verb}.1
     check "$page is missing" test -s "$page"
     # shellcheck disable=SC2086
@@ -42,7 +42,7 @@ COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
 _restain
 echo "${COMPREPLY[*]}"
 SH
-    [ "$(bash ask.sh restain tr)" = translate ] || problem 'completion of a command'
+    [ "$(bash ask.sh restain trans)" = translate ] || problem 'completion of a command'
     [ "$(bash ask.sh restain translate --overw)" = --overwrite ] || problem 'completion of a flag'
     [ "$(bash ask.sh restain translate --bn '')" = 'batch running' ] || problem 'completion of a value'
 fi

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/train_options.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "cli/verbs.h"
+
+/* Networks --------------------------------------------------------------------------------------
+ */
+
+static bool is_generator(const rst_arch *a)
+{
+    return a->family == RST_NET_RESNET || a->family == RST_NET_UNET || a->family == RST_NET_AMMFI ||
+           a->family == RST_NET_STAINNET;
+}
+
+static bool is_judge(const rst_arch *a)
+{
+    return a->family == RST_NET_PATCHGAN || a->family == RST_NET_PIXEL;
+}
+
+/* Another network in the place of the method's. What the published options say beside its name
+ * (width, norm, weight norm, blurring, dropout) stays; what belongs to a family comes with it. */
+static int replace(const cli_option *o, const char *name, rst_arch *net,
+                   bool (*kind)(const rst_arch *), const char *what, rst_error *err)
+{
+    rst_error why = RST_ERROR_INIT;
+    rst_arch n;
+    if (rst_arch_preset(name, &n, &why) < 0)
+        return rst_fail(err, RST_EINVAL, "--%s %.60s: %s", o->name, name, why.msg);
+    if (!kind(&n))
+        return rst_fail(err, RST_EINVAL, "--%s %.60s: is no %s", o->name, name, what);
+    if (n.family == net->family) {
+        if (strcmp(name, "n_layers") != 0) /* has as many as --n-layers-D says */
+            net->blocks = n.blocks;
+        return 0;
+    }
+    n.input_nc = net->input_nc;
+    n.output_nc = net->output_nc;
+    if (n.family != RST_NET_STAINNET)
+        n.width = net->width;
+    n.norm = net->norm;
+    n.spectral = net->spectral;
+    n.antialias = net->antialias;
+    n.antialias_up = net->antialias_up;
+    n.dropout = net->dropout;
+    *net = n;
+    return 0;
+}
+
+static int set_net_g(const cli_option *o, const cli_value *v, void *options, rst_error *err)
+{
+    rst_train_options *t = options;
+    return replace(o, v->text, &t->m.net_g, is_generator, "generator", err);
+}
+
+static void show_net_g(const void *options, rst_str *out)
+{
+    char name[32];
+    const rst_train_options *t = options;
+    rst__str_add(out, rst_arch_name(&t->m.net_g, name));
+}
+
+static int set_net_d(const cli_option *o, const cli_value *v, void *options, rst_error *err)
+{
+    rst_train_options *t = options;
+    return replace(o, v->text, &t->m.net_d, is_judge, "discriminator", err);
+}
+
+static void show_net_d(const void *options, rst_str *out)
+{
+    char name[32];
+    const rst_train_options *t = options;
+    rst__str_add(out, rst_arch_name(&t->m.net_d, name));
+}
+
+/* Lists -----------------------------------------------------------------------------------------
+ */
+
+/* "[1, 2, 3]" or "1,2,3": how many numbers; -1 for anything else. */
+static int parse_list(const char *text, int max, double *out)
+{
+    const bool bracket = *text == '[';
+    int n = 0;
+    text += bracket;
+    for (;; text++) {
+        char *end;
+        double d = strtod(text, &end);
+        if (end == text || !isfinite(d) || n == max)
+            return -1;
+        out[n++] = d;
+        text = end + strspn(end, " ");
+        if (*text != ',')
+            break;
+    }
+    return strcmp(text, bracket ? "]" : "") == 0 ? n : -1;
+}
+
+static int set_gp_weights(const cli_option *o, const cli_value *v, void *options, rst_error *err)
+{
+    rst_train_options *t = options;
+    double w[RST_GP_LEVELS];
+    bool good = true;
+    if (strcmp(v->text, "uniform") == 0)
+        for (int i = 0; i < RST_GP_LEVELS; i++)
+            w[i] = 1;
+    else
+        good = parse_list(v->text, RST_GP_LEVELS, w) == RST_GP_LEVELS;
+    for (int i = 0; good && i < RST_GP_LEVELS; i++)
+        good = w[i] >= 0;
+    if (!good)
+        return rst_fail(err, RST_EINVAL,
+                        "--%s %.60s: must be uniform or %d numbers from 0 on, like [1,1,1,1,1,1]",
+                        o->name, v->text, (int)RST_GP_LEVELS);
+    memcpy(t->m.gp_weights, w, sizeof w);
+    return 0;
+}
+
+static void show_gp_weights(const void *options, rst_str *out)
+{
+    const rst_train_options *t = options;
+    for (int i = 0; i < RST_GP_LEVELS; i++) {
+        rst__str_add(out, i ? "," : "[");
+        cli_show_double(t->m.gp_weights[i], out);
+    }
+    rst__str_add(out, "]");
+}
+
+static int set_nce_layers(const cli_option *o, const cli_value *v, void *options, rst_error *err)
+{
+    rst_train_options *t = options;
+    double id[RST_NCE_LAYERS];
+    const int n = parse_list(v->text, RST_NCE_LAYERS, id);
+    bool good = n > 0;
+    for (int i = 0; good && i < n; i++)
+        good = id[i] == floor(id[i]) && id[i] <= 1000 && id[i] >= (i ? id[i - 1] + 1 : 0);
+    if (!good)
+        return rst_fail(err, RST_EINVAL,
+                        "--%s %.60s: must be up to %d ascending layer numbers, like 0,4,8,12,16",
+                        o->name, v->text, (int)RST_NCE_LAYERS);
+    for (int i = 0; i < n; i++)
+        t->m.nce_layers[i] = (int)id[i];
+    t->m.nce_count = n;
+    return 0;
+}
+
+static void show_nce_layers(const void *options, rst_str *out)
+{
+    const rst_train_options *t = options;
+    for (int i = 0; i < t->m.nce_count; i++)
+        rst__str_printf(out, i ? ",%d" : "%d", t->m.nce_layers[i]);
+}
+
+/* Modes -----------------------------------------------------------------------------------------
+ */
+
+static const char schedules[] = "zero|linear|sigmoid|lambda"; /* as rst_asp_schedule */
+static const char lookups[] = "uniform|linear|top|bell";      /* as rst_asp_lookup */
+
+/* The place among words of the len bytes at text; -1: not there. */
+static int place(const char *words, const char *text, size_t len)
+{
+    size_t n;
+    const char *word;
+    for (int i = 0; (word = cli_word(words, i, &n)); i++)
+        if (n == len && strncmp(word, text, len) == 0)
+            return i;
+    return -1;
+}
+
+static int set_asp_mode(const cli_option *o, const cli_value *v, void *options, rst_error *err)
+{
+    rst_train_options *t = options;
+    rst_asp_mode *m = &t->m.asp_mode;
+    const size_t len = strcspn(v->text, "_");
+    const char *rest = v->text[len] ? v->text + len + 1 : v->text + len;
+    const int s = place(schedules, v->text, len), l = place(lookups, rest, strlen(rest));
+    if (strcmp(v->text, "none") == 0) {
+        *m = (rst_asp_mode){ .none = true };
+        return 0;
+    }
+    if (s < 0 || l < 0)
+        return rst_fail(
+            err, RST_EINVAL,
+            "--%s %.60s: must be none, or one of zero linear sigmoid lambda, _, and one "
+            "of uniform linear top bell, like lambda_linear",
+            o->name, v->text);
+    *m = (rst_asp_mode){ .schedule = (rst_asp_schedule)s, .lookup = (rst_asp_lookup)l };
+    return 0;
+}
+
+static void show_asp_mode(const void *options, rst_str *out)
+{
+    const rst_train_options *t = options;
+    const rst_asp_mode *m = &t->m.asp_mode;
+    size_t ns = 0, nl = 0;
+    const char *s = cli_word(schedules, (int)m->schedule, &ns);
+    const char *l = cli_word(lookups, (int)m->lookup, &nl);
+    if (m->none)
+        rst__str_add(out, "none");
+    else
+        rst__str_printf(out, "%.*s_%.*s", (int)ns, s, (int)nl, l);
+}
+
+/* What --CUT_mode sets in the published code (spec 3.4). ASP's overrides the flip, and leaves the
+ * epochs to its launcher. */
+static int set_cut_mode(const cli_option *o, const cli_value *v, void *options, rst_error *err)
+{
+    rst_train_options *t = options;
+    (void)o;
+    (void)err;
+    const bool fast = v->i == 1, cut = strcmp(t->method, "cut") == 0;
+    t->m.nce_idt = !fast;
+    t->m.lambda_nce = fast ? 10 : 1;
+    if (cut) {
+        t->m.flip_equivariance = fast;
+        t->m.n_epochs = fast ? 150 : 200;
+        t->m.n_epochs_decay = fast ? 50 : 200;
+    }
+    return 0;
+}
+
+/* The table -------------------------------------------------------------------------------------
+ */
+
+#define AT(member)     CLI_AT(rst_train_options, member)
+#define AT_NOT(member) CLI_AT_NOT(rst_train_options, member)
+#define TWIN(member)   .twin = offsetof(rst_train_options, member)
+#define UP_TO(max)     .lo = 0, .hi = max
+#define MANY           1000000000.0 /* help does not tell this limit */
+#define WEIGHT(name, text, member)                                                                 \
+    {                                                                                              \
+        name, 0, CLI_REAL, "X", UP_TO(MANY), AT(member), .help = text                              \
+    }
+#define SWITCH(name, text, ...)                                                                    \
+    {                                                                                              \
+        name, 0, CLI_BOOL, .help = text, __VA_ARGS__                                               \
+    }
+
+/* rst-table */
+static const cli_option table[] = {
+    [CLI_TRAIN_METHOD] = { "method", 0, CLI_TEXT, "NAME", AT(method),
+                           .help = "What to train, with the published settings of that method; "
+                                   "list names them all; required" },
+    [CLI_TRAIN_DRY_RUN] = { "dry-run", 0, CLI_FLAG, .typed_only = true,
+                            .help = "Check settings and data, take two steps that are thrown away, "
+                                    "say what the run will take, and write nothing" },
+    [CLI_TRAIN_QUIET] = { "quiet", 'q', CLI_FLAG, .typed_only = true,
+                          .help = "No news and no progress, only warnings and errors" },
+
+    { "dataroot", 0, CLI_PATH, "DIR", AT(dataroot), .group = "Data",
+      .help = "The data set's folder, or its table of split, he and ihc; required" },
+    { "layout", 0, CLI_WORD, .words = "auto|folders|bci|splits|ab|manifest", AT(layout),
+      .help =
+          "How the files lie: trainA trainB, HE/train IHC/train, train/HE train/IHC, A and B side "
+          "by side in a file, or a table; auto finds out" },
+    { "direction", 0, CLI_WORD, .words = "AtoB|BtoA", AT(b_to_a),
+      .help = "From H&E to IHC, or back" },
+    { "sampling", 0, CLI_WORD, .words = "random|shuffle|serial", AT(sampling),
+      .help =
+          "Which pair comes next: drawn with replacement (ASP), each once an epoch, or in order" },
+    { "dataset-mode", 0, CLI_WORD, .words = "aligned|unaligned", AT(unpaired),
+      .help = "Pairs, or two sets of images that are none (CUT, CycleGAN)" },
+    { "preprocess", 0, CLI_WORD,
+      .words = "crop|resize_and_crop|scale_width|scale_width_and_crop|none", AT(preprocess),
+      .help = "What happens to an image before the flip" },
+    { "load-size", 0, CLI_INT, "N", .lo = 16, .hi = 65536, AT(load_size),
+      .help = "Side in pixels that an image is resized to, where --preprocess does" },
+    { "crop-size", 0, CLI_INT, "N", .lo = 16, .hi = 65536, AT(crop_size),
+      .help = "Side in pixels of what is trained on" },
+    SWITCH("no-flip", "Images are not mirrored at random", AT(no_flip)),
+    { "max-dataset-size", 0, CLI_INT, "N", UP_TO(MANY), AT(max_dataset_size),
+      .help = "Only the first so many pairs; 0: all" },
+    { "num-threads", 0, CLI_INT, "N", UP_TO(64), AT(num_threads),
+      .help = "Threads that load images. Results do not depend on it" },
+    { "cache-mb", 0, CLI_INT, "MB", UP_TO(MANY), AT(cache_mb),
+      .help = "Decoded images that are kept in memory" },
+    { "mpp", 0, CLI_REAL, "UM", UP_TO(100), AT(mpp),
+      .help = "Micrometres per pixel of the images, for the model's card; 0: what they say" },
+
+    { "netG", 0, CLI_TEXT, "NAME", .set = set_net_g, .show = show_net_g, .group = "Networks",
+      .help = "Generator: resnet_9blocks, resnet_6blocks, ammfi_6blocks, any "
+              "number of blocks, unet_256, unet_128, stainnet" },
+    { "ngf", 0, CLI_INT, "N", .lo = 1, .hi = 4096, AT(m.net_g.width), .help = "Its width" },
+    { "stem-k", 0, CLI_INT, "N", UP_TO(MANY), AT(m.net_g.stem_k),
+      .help = "Side of its first kernel, 3 or 7" },
+    { "ammfi-levels", 0, CLI_INT, "N", UP_TO(MANY), AT(m.net_g.ammfi_levels),
+      .help = "ammfi: where attention joins encoder and decoder; 1 full, 2 half, 4 quarter size, "
+              "added up" },
+    { "ammfi-reduction", 0, CLI_INT, "N", UP_TO(MANY), AT(m.net_g.reduction),
+      .help = "ammfi: bottleneck of its channel attention" },
+    { "normG", 0, CLI_WORD, .words = "instance|batch|none", AT(m.net_g.norm),
+      .help = "Its normalisation layers" },
+    SWITCH("no-dropout", "It has no dropout layers", AT_NOT(m.net_g.dropout)),
+    { "netD", 0, CLI_TEXT, "NAME", .set = set_net_d, .show = show_net_d,
+      .help = "Discriminator: basic (three layers), n_layers, pixel" },
+    { "ndf", 0, CLI_INT, "N", .lo = 1, .hi = 4096, AT(m.net_d.width), .help = "Its width" },
+    { "n-layers-D", 0, CLI_INT, "N", UP_TO(MANY), AT(m.net_d.blocks),
+      .help = "Layers of n_layers" },
+    { "normD", 0, CLI_WORD, .words = "instance|batch|none", AT(m.net_d.norm),
+      .help = "Its normalisation layers" },
+    { "netF", 0, CLI_WORD, .words = "sample|mlp_sample", AT(m.net_f.mlp),
+      .help = "Patches for PatchNCE: features themselves, or through a small network" },
+    { "netF-nc", 0, CLI_INT, "N", .lo = 1, .hi = 4096, AT(m.net_f.width), .help = "Its width" },
+    { "weight-norm", 0, CLI_WORD, .words = "none|spectral", AT(m.net_g.spectral),
+      TWIN(m.net_d.spectral),
+      .help = "Spectral norm on the convolutions of generator and discriminator" },
+    SWITCH("no-antialias", "Strided convolutions instead of blur-pooling on the way down",
+           AT_NOT(m.net_g.antialias), TWIN(m.net_d.antialias)),
+    SWITCH("no-antialias-up", "Transposed convolutions instead of blur-pooling on the way up",
+           AT_NOT(m.net_g.antialias_up)),
+    { "init-type", 0, CLI_WORD, .words = "normal|xavier|kaiming|orthogonal", AT(m.init),
+      .help = "How fresh weights are drawn" },
+    { "init-gain", 0, CLI_REAL, "X", UP_TO(1000), AT(m.init_gain),
+      .help = "Scale of normal, xavier and orthogonal" },
+    SWITCH("sn-default",
+           "Convolutions with spectral norm are drawn as PyTorch does by itself, which is what "
+           "the published code comes to on a graphics card",
+           AT(m.sn_default)),
+
+    { "CUT-mode", 0, CLI_WORD, .words = "CUT|FastCUT", .set = set_cut_mode, .group = "Losses",
+      .help = "Short for --nce-idt --lambda-NCE 1, or for --nce-idt=false --lambda-NCE 10; with "
+              "--method cut also for the flips and epochs of that mode" },
+    { "gan-mode", 0, CLI_WORD, .words = "lsgan|vanilla|wgangp|nonsaturating", AT(m.gan_mode),
+      .help = "The objective of generator against discriminator" },
+    { "pool-size", 0, CLI_INT, "N", UP_TO(10000), AT(m.pool_size),
+      .help = "CycleGAN: earlier images that discriminators are shown" },
+    WEIGHT("lambda-GAN", "Weight of that objective", m.lambda_gan),
+    WEIGHT("lambda-NCE", "Weight of PatchNCE between H&E and virtual IHC", m.lambda_nce),
+    WEIGHT("lambda-asp", "Weight of adaptive supervised PatchNCE against the real IHC",
+           m.lambda_asp),
+    WEIGHT("lambda-gp", "Weight of the Gaussian pyramid's L1 against the real IHC", m.lambda_gp),
+    { "gp-weights", 0, CLI_TEXT, "LIST", .set = set_gp_weights, .show = show_gp_weights,
+      .help = "Weights of the pyramid's six levels, fine to coarse: uniform, or "
+              "[0.015625,0.03125,0.0625,0.125,0.25,1]" },
+    { "asp-loss-mode", 0, CLI_TEXT, "MODE", .set = set_asp_mode, .show = show_asp_mode,
+      .help = "none, or when and how patches are trusted less: zero, linear, sigmoid or lambda, "
+              "then uniform, linear, top or bell, as in lambda_linear" },
+    { "asp-t", 0, CLI_WORD, .words = "epoch|iter", AT(m.asp_time),
+      .help = "What that counts in: epochs as the published code, iterations as the paper" },
+    SWITCH("nce-idt", "PatchNCE on what the generator makes of IHC too", AT(m.nce_idt)),
+    { "nce-layers", 0, CLI_TEXT, "N,N,...", .set = set_nce_layers, .show = show_nce_layers,
+      .help = "Layers of the generator whose features PatchNCE compares" },
+    { "nce-T", 0, CLI_REAL, "X", .lo = 0.0001, .hi = 1000, AT(m.nce_t),
+      .help = "PatchNCE's temperature" },
+    { "num-patches", 0, CLI_INT, "N", .lo = 2, .hi = 65536, AT(m.num_patches),
+      .help = "Patches of a layer that are compared" },
+    SWITCH("nce-includes-all-negatives-from-minibatch",
+           "Patches of a batch's other images are negatives too", AT(m.nce_all_negatives)),
+    SWITCH("flip-equivariance", "FastCUT: the generator's input is mirrored now and then",
+           AT(m.flip_equivariance)),
+    WEIGHT("lambda-L1", "pix2pix: weight of L1; Pyramid pix2pix: of its finest level", m.lambda_l1),
+    WEIGHT("weight-L2", "Pyramid pix2pix: weight of the second level", m.weight_l2),
+    WEIGHT("weight-L3", "Pyramid pix2pix: weight of the third level", m.weight_l3),
+    WEIGHT("weight-L4", "Pyramid pix2pix: weight of the fourth level", m.weight_l4),
+    WEIGHT("lambda-A", "CycleGAN: weight of the way A to B to A", m.lambda_a),
+    WEIGHT("lambda-B", "CycleGAN: weight of the way B to A to B", m.lambda_b),
+    WEIGHT("lambda-identity", "CycleGAN: weight of images that are their own target, times those",
+           m.lambda_identity),
+
+    { "n-epochs", 0, CLI_INT, "N", UP_TO(MANY), AT(m.n_epochs), .group = "Schedule",
+      .help = "Epochs with the full rate" },
+    { "n-epochs-decay", 0, CLI_INT, "N", UP_TO(MANY), AT(m.n_epochs_decay),
+      .help = "Epochs after them, in which --lr-policy linear goes down" },
+    { "batch-size", 0, CLI_INT, "N", .lo = 1, .hi = 1024, AT(batch_size),
+      .help = "Pairs of a batch" },
+    { "accumulate", 0, CLI_INT, "N", .lo = 1, .hi = 1024, AT(accumulate),
+      .help = "Batches whose gradients make a step together" },
+    { "lr", 0, CLI_REAL, "X", UP_TO(1000), AT(lr), .help = "Adam's rate" },
+    { "beta1", 0, CLI_REAL, "X", UP_TO(0.999999), AT(m.beta1), .help = "Adam's momentum" },
+    { "beta2", 0, CLI_REAL, "X", UP_TO(0.999999), AT(m.beta2),
+      .help = "Adam's decay of squared gradients" },
+    { "lr-policy", 0, CLI_WORD, .words = "linear|step|plateau|cosine", AT(lr_policy),
+      .help = "How the rate changes" },
+    { "lr-decay-iters", 0, CLI_INT, "N", .lo = 1, .hi = MANY, AT(lr_decay_iters),
+      .help = "--lr-policy step: epochs until a tenth of the rate" },
+    SWITCH("lr-step-at-start", "The rate changes before an epoch, as in pix2pix, not after it",
+           AT(lr_step_at_start)),
+    { "steps-per-epoch", 0, CLI_INT, "N", UP_TO(MANY), AT(steps_per_epoch),
+      .help = "Steps that are called an epoch; 0: as many as the data set has batches" },
+    { "max-steps", 0, CLI_INT, "N", UP_TO(MANY), AT(max_steps),
+      .help = "End after so many steps; 0: after the last epoch" },
+    { "clip-grad", 0, CLI_REAL, "X", UP_TO(MANY), AT(m.clip_grad),
+      .help = "Largest norm of a network's gradient; 0: as it comes" },
+    { "ema", 0, CLI_REAL, "X", UP_TO(0.999999), AT(m.ema),
+      .help = "Decay of a running average of the generator, which is what is saved; 0: none" },
+
+    { "name", 0, CLI_TEXT, "NAME", AT(name), .group = "Saving", .otherwise = "the method's name",
+      .help = "The run's folder below --checkpoints-dir" },
+    { "checkpoints-dir", 0, CLI_PATH, "DIR", AT(checkpoints_dir), .otherwise = "checkpoints",
+      .help = "Where runs are kept" },
+    { "resume", 0, CLI_FLAG, .also = "continue-train", AT(resume), .typed_only = true,
+      .help = "Go on from the run's checkpoint, exactly; from the beginning where there is none" },
+    { "overwrite", 0, CLI_FLAG, AT(overwrite), .typed_only = true,
+      .help = "Begin anew where a run of this name exists" },
+    { "save-every-steps", 0, CLI_INT, "N", UP_TO(MANY), AT(save_every_steps),
+      .help = "Steps between checkpoints; 0: one an epoch" },
+    { "save-epoch-freq", 0, CLI_INT, "N", UP_TO(MANY), AT(save_epoch_freq),
+      .help = "Epochs between generators that are kept beside the latest; 0: none" },
+    { "print-freq", 0, CLI_INT, "N", .lo = 1, .hi = MANY, AT(print_freq),
+      .help = "Steps between rows of the logs" },
+    { "panel-freq", 0, CLI_INT, "N", UP_TO(MANY), AT(panel_freq),
+      .help = "Steps between panels of samples; 0: one an epoch" },
+    { "panel-count", 0, CLI_INT, "N", UP_TO(64), AT(panel_count), .help = "Samples of a panel" },
+    { "val-freq", 0, CLI_INT, "N", UP_TO(MANY), AT(val_freq),
+      .help = "Epochs between validations; 0: none" },
+    { "val-count", 0, CLI_INT, "N", UP_TO(MANY), AT(val_count),
+      .help = "Pairs of the validation set that are used; 0: all" },
+    { "best", 0, CLI_WORD, .words = "ssim|psnr|dab_r", AT(best),
+      .help = "What makes a validation the best so far, whose generator is kept" },
+
+    { "backend", 0, CLI_WORD, .words = "cpu|ref", .usual = "cpu", AT(backend), .group = "Device",
+      .help = "Kernels: the fast ones, or the plain reference" },
+    { "conv", 0, CLI_WORD, .words = "auto|direct|winograd", AT(conv), .otherwise = "auto",
+      .help = "How convolutions are computed" },
+    { "threads", 0, CLI_INT, "N", UP_TO(1024), AT(threads), .otherwise = "0",
+      .help = "Threads that compute; 0: as many as the machine has. Results do not depend on it" },
+    { "gpus", 0, CLI_INT, "N", .lo = -1, .hi = -1, .usual = "-1",
+      .help = "Graphics processor; this build computes on the CPU, which is -1" },
+    { "seed", 0, CLI_INT, "N", UP_TO(9007199254740992.0), AT(seed), .otherwise = "0",
+      .help = "The same seed, data and settings give the same weights" },
+    { "checkpoint-activations", 0, CLI_BOOL, AT(m.checkpoint_activations),
+      .help = "Compute activations again instead of keeping them: less memory, more time, the "
+              "same bits" },
+};
+enum { COUNT = sizeof table / sizeof table[0] };
+_Static_assert((int)COUNT <= (int)CLI_OPTIONS, "room for every option");
+
+const cli_verb cli_verb_train = {
+    .name = "train",
+    .usage = "[CONFIG] --method NAME --dataroot DIR [OPTION...]",
+    .brief = "train a network on pairs of H&E and IHC",
+    .text =
+        "Trains by one of the published methods. What is not given, on the command line or in a "
+        "configuration file, is as that method was published; names are those of the published "
+        "code. --print-config prints all settings of a run.\n"
+        "A run lives in a folder, CHECKPOINTS_DIR/NAME: its settings, losses as a table and "
+        "for TensorBoard, panels of samples, the latest generator and the best one for "
+        "translate, and a checkpoint. Ctrl-C ends a run after the step at hand with a "
+        "checkpoint; --resume goes on as if it had never been stopped. A second Ctrl-C ends it "
+        "at once: then the last checkpoint counts.",
+    .examples =
+        "restain train --method list\n"
+        "restain train --method ammfi --dataroot MIST/HER2/TrainValAB --name her2\n"
+        "restain train --method ammfi --dataroot MIST/HER2/TrainValAB --name her2 --resume\n"
+        "restain train --method asp --lambda-gp 5 --print-config > her2.conf\n"
+        "restain train her2.conf --dataroot MIST/HER2/TrainValAB --dry-run",
+    .options = table,
+    .count = COUNT,
+    .max_files = 0,
+    .config = CLI_CONFIG_FIRST,
+    .run = cli_train_run,
+};
+
+/* Resolving -------------------------------------------------------------------------------------
+ */
+
+static const cli_value *value_of(const cli_args *a, const char *name)
+{
+    return &a->value[cli_option_find(a->verb, name, strlen(name))];
+}
+
+/* The published basic has three layers whatever --n_layers_D says; here the two may not differ. */
+static int check_layers(const cli_args *a, rst_error *err)
+{
+    const cli_value *net = value_of(a, "netD"), *layers = value_of(a, "n-layers-D");
+    if (!net->given || strcmp(net->text, "basic") != 0 || !layers->given || layers->i == 3)
+        return 0;
+    return rst_fail(err, RST_EINVAL, "--n-layers-D %s: basic has 3 layers; give --netD n_layers",
+                    layers->text);
+}
+
+/* What only some networks have would be passed over; said so of what was typed. A file may hold
+ * every setting. */
+static int check_network(const cli_args *a, const rst_arch *net, const char *const (*only)[2],
+                         int count, rst_error *err)
+{
+    char json[1024], key[64], name[32];
+    int rc = rst_arch_to_json(net, json, sizeof json, err);
+    for (int i = 0; rc == 0 && i < count; i++) {
+        const cli_value *v = value_of(a, only[i][0]);
+        (void)snprintf(key, sizeof key, "\"%s\":", only[i][1]);
+        if (v->given && v->line == 0 && !strstr(json, key))
+            rc = rst_fail(err, RST_EINVAL, "--%s: %s has no such option", only[i][0],
+                          rst_arch_name(net, name));
+    }
+    return rc;
+}
+
+static int check_networks(const cli_args *a, const rst_train_options *o, rst_error *err)
+{
+    static const char *const of_g[][2] = { { "stem-k", "stem_k" },
+                                           { "ammfi-levels", "ammfi_levels" },
+                                           { "ammfi-reduction", "reduction" },
+                                           { "normG", "norm" },
+                                           { "no-dropout", "use_dropout" },
+                                           { "no-antialias-up", "no_antialias_up" } };
+    static const char *const of_d[][2] = { { "n-layers-D", "n_layers_D" } };
+    int rc = check_network(a, &o->m.net_g, of_g, sizeof of_g / sizeof of_g[0], err);
+    return rc < 0 ? rc : check_network(a, &o->m.net_d, of_d, sizeof of_d / sizeof of_d[0], err);
+}
+
+int cli_train_resolve(const cli_args *a, rst_train_options *out, rst_error *err)
+{
+    const char *method = a->value[CLI_TRAIN_METHOD].text;
+    if (!method)
+        return rst_fail(err, RST_EINVAL, "--method is missing; --method list names them");
+    int rc = check_layers(a, err);
+    if (rc == 0)
+        rc = rst_train_preset(method, out, err);
+    if (rc == 0)
+        rc = cli_config_store(a, out, err);
+    if (rc == 0)
+        rc = check_networks(a, out, err);
+    if (rc == 0 && out->resume && out->overwrite)
+        rc = rst_fail(err, RST_EINVAL, "--resume and --overwrite do not go together");
+    if (rc == 0 && !out->name)
+        out->name = out->method;
+    if (rc == 0 && !out->dataroot && !a->print_config)
+        rc = rst_fail(err, RST_EINVAL, "--dataroot is missing; see restain train --help");
+    return rc;
+}

@@ -124,7 +124,7 @@ typedef struct synth_look {
     float base;            /* haematoxylin, such that all levels' nuclei are equally dark */
     float dab, width;      /* optical density of the membrane, um of its half width */
     float cytoplasm;       /* optical density of DAB in the cytoplasm */
-    float gaps;            /* 0: membranes are stained all round .. 1: where cells are close */
+    float gaps;            /* 0: membranes are stained all round .. 1: near nuclei only */
 } synth_look;
 
 extern const synth_look rst__synth_look[RST_SYNTH_LEVELS];

@@ -68,7 +68,8 @@ static float bell(float e, float width)
 }
 
 /* DAB sits on the membrane, less of it where no other cell is beyond, and in grains. In 1+ it is
- * there only where two cells are closer than is usual. The H&E shows all of this. */
+ * there only where a nucleus is close: not in the corners, nor between cells far apart. The H&E
+ * shows all of this. */
 static float membrane(const synth_block *b, int at, const synth_cell *c, const synth_border *e)
 {
     const float mpp = (float)b->s->o.mpp;
@@ -77,8 +78,8 @@ static float membrane(const synth_block *b, int at, const synth_cell *c, const s
         return 0;
     float part = e->between > 0 ? 1 : 0.75f;
     if (k->gaps > 0) {
-        const float close = e->between > 0 ? 1 - e->between * mpp / k->spacing : -1;
-        part *= 1 - k->gaps + k->gaps * smooth(close / 0.14f + 0.5f);
+        const float d = sqrtf(fmaxf(0, b->near1[at] + c->r * c->r)) * mpp / k->spacing;
+        part *= 1 - k->gaps + k->gaps * smooth((0.555f - d) / 0.09f + 0.5f);
     }
     const float line = 0.8f * bell(e->e, k->width / mpp) + 0.2f * bell(e->e, 2.2f * k->width / mpp);
     return (k->cytoplasm + k->dab * part * line) * (0.6f + 0.8f * b->coarse[at]);

@@ -147,6 +147,40 @@ RST_API void rst_phv_free(rst_phv *p);
 RST_API int rst_phv_compare(rst_phv *p, const rst_image *fake, const rst_image *real, double *value,
                             rst_error *err);
 
+/* Distances of sets ---------------------------------------------------------------------------- */
+
+/**
+ * The Frechet inception distance of two sets of features (pytorch-fid's
+ * calculate_frechet_distance): means, covariances over n - 1, the trace of the root of their
+ * product. The tables' features are the 2048 of the FID Inception's last pooling.
+ *
+ * @param a, b  [na][features], [nb][features]
+ * @param[out] fid  0 for equal sets, up to rounding
+ * @return 0, RST_EINVAL (less than two images in a set), RST_ENUMERIC (a feature that is not
+ * finite; says which), RST_ENOMEM
+ */
+RST_API int rst_fid(const float *a, int64_t na, const float *b, int64_t nb, int64_t features,
+                    double *fid, rst_error *err);
+
+/** All zero, or NULL in place of a pointer to it, is ASP's: 100 subsets of 100. */
+typedef struct rst_kid_options {
+    int subsets;   /**< 0: 100 */
+    int64_t size;  /**< images in a subset; 0: 100, or as many as the real set has */
+    uint64_t seed; /**< of the subsets, which are drawn without replacement */
+} rst_kid_options;
+
+/**
+ * The kernel inception distance (ASP's util/kid_score.py): the unbiased squared maximum mean
+ * discrepancy of the kernel (x.y / features + 1)^3, over subsets. Tables show a thousand times the
+ * mean.
+ *
+ * @param[out] mean, deviation  over the subsets (population)
+ * @return 0, RST_EINVAL (a set has fewer images than a subset), RST_ENUMERIC, RST_ENOMEM
+ */
+RST_API int rst_kid(const float *real, int64_t nreal, const float *fake, int64_t nfake,
+                    int64_t features, const rst_kid_options *o, double *mean, double *deviation,
+                    rst_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -182,13 +182,12 @@ void cli_values(char *buf, size_t size, int n, const char *const *name, const do
     size_t at = 0;
     *buf = 0;
     for (int i = 0; i < n; i++) {
-        const int more =
-            snprintf(buf + at, size - at, "%s%s %.3g", i ? " " : "", name[i], value[i]);
-        if (more < 0 || (size_t)more >= size - at) {
-            buf[at] = 0; /* whole values only */
-            return;
-        }
-        at += (size_t)more;
+        char one[128];
+        const int len = snprintf(one, sizeof one, "%s%s %.3g", i ? " " : "", name[i], value[i]);
+        if (len < 0 || (size_t)len >= sizeof one || (size_t)len >= size - at)
+            return; /* whole values only */
+        memcpy(buf + at, one, (size_t)len + 1);
+        at += (size_t)len;
     }
 }
 

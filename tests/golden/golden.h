@@ -164,6 +164,8 @@ bool gold_image(gold_case *g, const rst_weight *w, rst_image *out);
 /* scores.c: the metrics that need no network. */
 
 bool gold_ssim_psnr(gold_case *g);
+bool gold_fid(gold_case *g);
+bool gold_kid(gold_case *g);
 
 /* modules.c ------------------------------------------------------------------------------------ */
 

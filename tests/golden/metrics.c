@@ -345,6 +345,8 @@ static bool inception(gold_case *g)
 const gold_op gold_metrics[] = {
     { "ssim_psnr", gold_ssim_psnr,
       " win_size gaussian_weights sigma use_sample_covariance data_range K1 K2 " },
+    { "fid", gold_fid, " n1 n2 dims " },
+    { "kid", gold_kid, " n_true n_fake dims n_subsets subset_size degree gamma coef0 " },
     { "lpips", lpips, " weights net normalize widths input_scaling " },
     { "phv", phv, " weights T layers net widths taps modules bn_eps input_scaling statistic " },
     { "inception", inception,

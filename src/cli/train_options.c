@@ -273,6 +273,10 @@ static const cli_option table[] = {
     { "crop-size", 0, CLI_INT, "N", .lo = 16, .hi = 65536, AT(crop_size),
       .help = "Side in pixels of what is trained on" },
     SWITCH("no-flip", "Images are not mirrored at random", AT(no_flip)),
+    { "alpha", 0, CLI_WORD, .words = "refuse|drop|white", AT(alpha),
+      .help = "What to do with transparency: make it an error, take it away, or lay the image on "
+              "white; where nothing is transparent it is dropped" },
+    SWITCH("gray-to-rgb", "Use grey images as three equal channels", AT(gray_to_rgb)),
     { "max-dataset-size", 0, CLI_INT, "N", UP_TO(MANY), AT(max_dataset_size),
       .help = "Only the first so many pairs; 0: all" },
     { "num-threads", 0, CLI_INT, "N", UP_TO(64), AT(num_threads),

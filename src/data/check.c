@@ -133,40 +133,53 @@ static void count_size(rst_dataset_report *r, int64_t w, int64_t h)
     r->max_h = r->max_h > h ? r->max_h : h;
 }
 
-/* The picture of an item; *v is left empty where its file cannot be used. */
-static int check_picture(check *k, rst_data_side side, int64_t item, rst_image_view *v,
-                         rst_error *err)
+/* The picture of an item; left empty where there is none or its file cannot be used. */
+static int find_picture(const check *k, rst_data_side side, int64_t item, rst_image_view *v,
+                        rst_error *err)
 {
+    *v = (rst_image_view){ 0 };
+    if (item >= k->d->list[side].count)
+        return 0;
     const size z = k->size[rst__dataset_file(k->d, side, item)];
     const rst_image img = { .width = z.w, .height = z.h, .channels = 3 };
-    rst_augment_sizes plan;
-    *v = (rst_image_view){ 0 };
     if (z.w == 0)
         return 0;
     int rc = rst__dataset_view(k->d, side, item, &img, v, err);
     v->img = NULL;
-    if (rc == 0 && k->o->augment) {
-        rc = rst__augment_plan(k->o->augment, k->d->list[side].item[item].path, v->h, v->w, &plan,
-                               err);
-        k->r.rounded += rc == 0 && (plan.out_h != plan.crop_h || plan.out_w != plan.crop_w);
-    }
+    return rc;
+}
+
+static int check_picture(check *k, const char *path, const rst_image_view *v, rst_error *err)
+{
+    rst_augment_sizes plan = { 0 };
+    int rc = k->o->augment ? rst__augment_plan(k->o->augment, path, v->h, v->w, &plan, err) : 0;
+    if (rc < 0)
+        return rc;
+    k->r.rounded += plan.out_h != plan.crop_h || plan.out_w != plan.crop_w;
+    count_size(&k->r, v->w, v->h);
+    return 0;
+}
+
+static int check_item(check *k, int64_t i, rst_error *err)
+{
+    rst_image_view v[2] = { { 0 } };
+    int rc = find_picture(k, RST_DATA_A, i, &v[0], err);
     if (rc == 0)
-        count_size(&k->r, v->w, v->h);
+        rc = find_picture(k, RST_DATA_B, i, &v[1], err);
+    if (rc == 0 && v[0].w && v[1].w)
+        rc = rst__dataset_require_same(k->d, i, v[0].w, v[0].h, v[1].w, v[1].h, err);
+    for (int side = RST_DATA_A; rc == 0 && side <= RST_DATA_B; side++)
+        if (v[side].w)
+            rc = check_picture(k, k->d->list[side].item[i].path, &v[side], err);
     return rc;
 }
 
 static void check_items(check *k)
 {
-    const int64_t a = k->d->list[RST_DATA_A].count, b = k->d->list[RST_DATA_B].count;
-    for (int64_t i = 0; i < a || i < b; i++) {
+    const int64_t n = rst__dataset_count(k->d);
+    for (int64_t i = 0; i < n; i++) {
         rst_error why = RST_ERROR_INIT;
-        rst_image_view v[2] = { { 0 }, { 0 } };
-        int rc = i < a ? check_picture(k, RST_DATA_A, i, &v[0], &why) : 0;
-        if (rc == 0 && i < b)
-            rc = check_picture(k, RST_DATA_B, i, &v[1], &why);
-        if (rc == 0 && v[0].w && v[1].w)
-            rc = rst__dataset_require_same(k->d, i, v[0].w, v[0].h, v[1].w, v[1].h, &why);
-        if (rc < 0)
+        if (check_item(k, i, &why) < 0)
             note(k, i, &why);
     }
 }

@@ -218,7 +218,7 @@ static int open_page(page *p, rst_tiff_io *io, const rst_decode_job *job, rst_er
     *p = (page){ .job = job, .io = io, .tif = rst__tiff_open(io, job->name, "rm") };
     if (p->tif)
         return 0;
-    return io->text[0] ? damaged(p, io->text, err) : rst__fail_nomem(err, job->name);
+    return damaged(p, io->text[0] ? io->text : "no page in it", err);
 }
 
 int rst__tiff_decode(const rst_decode_job *job, rst_raw_image *out, rst_error *err)

@@ -51,8 +51,8 @@ static int open_handle(const rst_slide *s, uint64_t bytes, rst_tiff_handle **out
     h->io.len = s->memory_len;
     h->tif = s->memory ? rst__tiff_open(&h->io, s->path, "rmO") : open_file(&h->io, s->path, bytes);
     if (!h->tif) {
-        int rc = h->io.text[0] ? rst__tiff_damaged(s, h, h->io.text, err)
-                               : rst__fail_nomem(err, s->path);
+        /* libtiff says nothing of a file whose first page was never written */
+        int rc = rst__tiff_damaged(s, h, h->io.text[0] ? h->io.text : "no page in it", err);
         close_handle(h);
         return rc;
     }

@@ -126,16 +126,18 @@ typedef struct rst_slide_report {
     double tissue_mm2;             /**< of the slide; 0.5 um/px assumed when unknown */
     int64_t tiles, computed;       /**< computed: those that touch tissue */
     int64_t tile, halo, window[2]; /**< pixels; the one window shape, width and height */
-    int windows;                   /**< that statistics were gathered from; 0: none */
-    uint64_t memory, disk;         /**< bytes, foretold */
-    double seconds;                /**< a dry run's forecast of computing; else the time it took */
+    rst_conv_mode conv;    /**< of the convolutions: AUTO is Winograd where that is faster */
+    int windows;           /**< that statistics were gathered from; 0: none */
+    uint64_t memory, disk; /**< bytes, foretold */
+    double seconds;        /**< a dry run's forecast of computing; else the time it took */
 } rst_slide_report;
 
 /**
  * Translates a slide into a pyramidal TIFF. The bytes depend on the slide, the model and the
  * options alone, not on threads; nothing stands under the name `out` (nor beside it) unless it is
  * whole. Frozen statistics that no calibration file was named for are kept beside it, as
- * <out>.stats.safetensors. A model that knows its mpp reads the level within 10 % of it, one that
+ * <out>.stats.safetensors; the tiles that read.allow_bad_tiles let pass are listed in
+ * <out>.bad-tiles.tsv. A model that knows its mpp reads the level within 10 % of it, one that
  * does not, level 0.
  *
  * @param out  not used in a dry run

@@ -66,6 +66,7 @@ int cli_slide_progress(void *user, int64_t done, int64_t total)
 
 int cli_slide_forecast(const rst_slide_report *r)
 {
+    static const char *const words[] = { "auto", "direct", "winograd" };
     (void)printf("level:       %d\n", r->level);
     (void)printf("size:        %lld x %lld\n", (long long)r->width, (long long)r->height);
     if (r->mpp > 0)
@@ -74,6 +75,7 @@ int cli_slide_forecast(const rst_slide_report *r)
     (void)printf("tiles:       %lld of %lld\n", (long long)r->computed, (long long)r->tiles);
     (void)printf("window:      %lld x %lld, halo %lld\n", (long long)r->window[0],
                  (long long)r->window[1], (long long)r->halo);
+    (void)printf("conv:        %s\n", words[r->conv]);
     (void)printf("memory GB:   %.2f\n", (double)r->memory / 1e9);
     (void)printf("disk GB:     %.3f\n", (double)r->disk / 1e9);
     (void)printf("time s:      %.0f\n", r->seconds);

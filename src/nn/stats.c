@@ -98,9 +98,12 @@ rst_tensor *rst__stats_norm(rst_module *m, rst_tensor *x, rst_tensor *gamma, rst
         return NULL;
     if (m->stat_policy == RST_STATS_FROZEN)
         return rst_batch_norm(x, gamma, beta, t->held[0], t->held[1], RST_BN_RUNNING, 0, eps);
+    rst_begin_nograd(m->c); /* maps of the size of x, which are no longer needed */
     rst_tensor *mean = rst_mean(x, RST_AXIS_H | RST_AXIS_W);
     rst_tensor *var = rst_mean(rst_square(rst_sub(x, mean)), RST_AXIS_H | RST_AXIS_W);
-    if (!gather(t->sum[0], mean) || !gather(t->sum[1], var))
+    const bool ok = gather(t->sum[0], mean) && gather(t->sum[1], var);
+    (void)rst_end(m->c, NULL); /* the outermost scope reports */
+    if (!ok)
         return rst__ctx_fail(m->c, RST_EINVAL, "statistics are gathered from single windows");
     return rst_instance_norm(x, gamma, beta, eps);
 }

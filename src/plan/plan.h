@@ -40,5 +40,8 @@ void rst__plan_free(rst_plan *p);
  *  @return 0 or the context's error; RST_EINVAL when parameters changed since recording */
 int rst__plan_run(rst_plan *p, rst_tensor *x, rst_tensor **y);
 rst_plan_info rst__plan_describe(const rst_plan *p);
+/** Work of a replay in multiply-adds of direct convolution, modelled: each convolution by the
+ *  algorithm it runs with, a few for every other number made. To choose between algorithms by. */
+double rst__plan_cost(const rst_plan *p);
 
 #endif

@@ -27,7 +27,9 @@ struct rst_model {
     rst_module *net;
     rst_arch arch;
     rst_card card;
+    rst_conv_mode conv; /* as it was opened */
     uint64_t seed, clock;
+    size_t budget; /* bytes that recordings may keep between pictures */
     recording plan[PLANS];
 };
 
@@ -113,6 +115,8 @@ int rst_model_open(rst_model **out, const char *path, const rst_model_options *o
         return rst__fail_nomem(err, path);
     }
     m->seed = o->ctx.seed;
+    m->conv = o->ctx.conv;
+    m->budget = PLANS_BYTES;
     rc = identify(m, w, path, err);
     if (rc == 0)
         rc = build(m, w, path, o, err);
@@ -166,7 +170,7 @@ static void make_room(rst_model *m, size_t more)
             if (r->plan && (!worst || r->used < worst->used))
                 worst = r;
         }
-        if (!worst || sum <= PLANS_BYTES)
+        if (!worst || sum <= m->budget)
             return;
         forget(worst);
     }
@@ -178,6 +182,13 @@ static void drop_all(rst_model *m)
     for (int i = 0; i < PLANS; i++)
         forget(&m->plan[i]);
     rst__pool_trim(m->c->pool);
+}
+
+/* Dropout's masks are constants of a recording: those of the seed, whatever ran before. */
+static int record(rst_model *m, rst_dims s, rst_plan **out, rst_error *err)
+{
+    rst_module_reseed(m->net, m->seed, "translate/dropout");
+    return rst__plan_new(out, m->c, s, forward, m->net, err);
 }
 
 static int find_plan(rst_model *m, rst_dims s, rst_plan **out, rst_error *err)
@@ -193,22 +204,19 @@ static int find_plan(rst_model *m, rst_dims s, rst_plan **out, rst_error *err)
     }
     recording *r = oldest(m);
     forget(r);
-    /* Dropout's masks are constants of a recording: those of the seed, whatever ran before. */
-    rst_module_reseed(m->net, m->seed, "translate/dropout");
-    int rc = rst__plan_new(&r->plan, m->c, s, forward, m->net, err);
+    rst_plan *plan;
+    int rc = record(m, s, &plan, err);
     if (rc == RST_ENOMEM) {
         drop_all(m);
-        rc = rst__plan_new(&r->plan, m->c, s, forward, m->net, err);
+        rc = record(m, s, &plan, err);
     }
-    if (rc < 0) {
-        r->plan = NULL;
+    if (rc < 0)
         return rc;
-    }
     size_t bytes =
-        rst__plan_describe(r->plan).arena_bytes + 4 * (size_t)rst_module_param_count(m->net);
-    make_room(m, bytes);
-    *r = (recording){ r->plan, s, bytes, m->clock };
-    *out = r->plan;
+        rst__plan_describe(plan).arena_bytes + 4 * (size_t)rst_module_param_count(m->net);
+    make_room(m, bytes); /* before the new one stands in the list: it stays whatever its size */
+    *r = (recording){ plan, s, bytes, m->clock };
+    *out = plan;
     return 0;
 }
 
@@ -373,6 +381,11 @@ int rst_model_translate(rst_model *m, const rst_image *in, rst_image *out, rst_e
 /* Windows of slides -----------------------------------------------------------------------------
  */
 
+void rst__model_set_budget(rst_model *m, size_t bytes)
+{
+    m->budget = bytes;
+}
+
 rst_module *rst__model_net(rst_model *m)
 {
     return m->net;
@@ -381,6 +394,21 @@ rst_module *rst__model_net(rst_model *m)
 const char *rst__model_path(const rst_model *m)
 {
     return m->path;
+}
+
+void rst__model_set_conv(rst_model *m, rst_conv_mode conv)
+{
+    rst_conv_mode *now = &m->c->dev->conv;
+    if (conv == RST_CONV_AUTO)
+        conv = m->conv;
+    if (*now != conv)
+        drop_all(m);
+    *now = conv;
+}
+
+rst_conv_mode rst__model_conv(const rst_model *m)
+{
+    return m->c->dev->conv;
 }
 
 int rst__model_set_stats(rst_model *m, rst_stats_policy policy, rst_error *err)
@@ -423,15 +451,33 @@ int rst__model_reach(rst_model *m, rst_reach *out, rst_error *err)
     return rc < 0 ? rc : rst__plan_reach(plan, out, err);
 }
 
-int rst__model_working_bytes(rst_model *m, int64_t h, int64_t w, size_t *out, rst_error *err)
+/* A recording of a window like any other, for what is in proportion to its pixels. */
+static int sample(rst_model *m, rst_plan **plan, double *pixels, rst_error *err)
 {
     enum { SIDE = 256 };
     const int64_t side = up_to(SIDE, rst_arch_stride(&m->arch));
+    *pixels = (double)(side * side);
+    return find_plan(m, window_dims(m, side, side), plan, err);
+}
+
+int rst__model_cost(rst_model *m, double *out, rst_error *err)
+{
     rst_plan *plan;
-    int rc = find_plan(m, window_dims(m, side, side), &plan, err);
+    double pixels;
+    int rc = sample(m, &plan, &pixels, err);
+    if (rc == 0)
+        *out = rst__plan_cost(plan) / pixels;
+    return rc;
+}
+
+int rst__model_working_bytes(rst_model *m, int64_t h, int64_t w, size_t *out, rst_error *err)
+{
+    rst_plan *plan;
+    double pixels;
+    int rc = sample(m, &plan, &pixels, err);
     if (rc < 0)
         return rc;
-    const double each = (double)rst__plan_describe(plan).arena_bytes / (double)(side * side);
+    const double each = (double)rst__plan_describe(plan).arena_bytes / pixels;
     const double numbers = 4.0 * (2 * m->arch.input_nc + 2 * m->arch.output_nc);
     *out = (size_t)((each + numbers) * (double)h * (double)w) +
            8 * (size_t)rst_module_param_count(m->net);

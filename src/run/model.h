@@ -25,6 +25,13 @@ int rst__model_load_stats(rst_model *m, const rst_weights *w, rst_error *err);
 int rst__model_gather(rst_model *m, const uint8_t *rgb, int64_t h, int64_t w, rst_error *err);
 /** How far the network sees; RST_EINVAL while it takes statistics of the picture at hand. */
 int rst__model_reach(rst_model *m, rst_reach *out, rst_error *err);
+/** What recordings may keep between pictures, 1 GiB; for tests. */
+void rst__model_set_budget(rst_model *m, size_t bytes);
+/** How convolutions are computed from now on; AUTO is as the model was opened. */
+void rst__model_set_conv(rst_model *m, rst_conv_mode conv);
+rst_conv_mode rst__model_conv(const rst_model *m);
+/** Multiply-adds for each pixel of a window, as rst__plan_cost models them. */
+int rst__model_cost(rst_model *m, double *out, rst_error *err);
 /** Working memory for a window of that size. */
 int rst__model_working_bytes(rst_model *m, int64_t h, int64_t w, size_t *out, rst_error *err);
 /** The most working memory that was held since the model was opened. */

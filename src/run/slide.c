@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
-enum { TILE = 512, FAR = 128, TILE_MAX = 4096, GRAIN = 16 };
+enum { TILE = 512, TILE_MAX = 4096, GRAIN = 16 };
 
 static double now(void)
 {
@@ -52,7 +52,7 @@ static int64_t core_of(const plan *p)
 {
     if (p->j.o->tile_size)
         return p->j.o->tile_size;
-    return p->j.reach.halo > FAR && p->j.o->stats != RST_SLIDE_STATS_EXACT ? 2 * TILE : TILE;
+    return p->j.o->stats == RST_SLIDE_STATS_EXACT ? TILE : rst__grid_core(p->j.reach.halo);
 }
 
 static void lay_out(plan *p)
@@ -75,6 +75,7 @@ static void lay_out(plan *p)
                                .tiles = p->g.across * p->g.down,
                                .tile = core,
                                .halo = j->reach.halo,
+                               .conv = j->conv,
                                .window = { p->g.side_w, p->g.side_h },
                                .windows = j->windows };
     for (int64_t i = 0; i < p->r.tiles; i++) {
@@ -140,6 +141,7 @@ static int time_one(plan *p, rst_error *err)
 static const char *const ends[] = { ".ome.tif", ".ome.tiff", ".tif", ".tiff" };
 enum { ENDS = sizeof ends / sizeof ends[0] };
 static const char *const stats_words[] = { "frozen", "tile", "exact" };
+static const char *const conv_words[] = { "auto", "direct", "winograd" };
 
 enum { PROVENANCE = 1024 };
 
@@ -152,18 +154,68 @@ static int describe(const plan *p, char out[PROVENANCE], rst_error *err)
         rc = rst__sha256_file(rst__model_path(p->j.m), model, err);
     if (rc < 0)
         return rc;
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:[I,I,I,I], s:i, s:s}", "program", "restain",
-                          "version", rst_version(), "slide_sha256", slide, "model_sha256", model,
-                          "level", p->j.level, "part", (json_int_t)(p->j.off_x + p->j.left),
-                          (json_int_t)(p->j.off_y + p->j.top), (json_int_t)p->r.width,
-                          (json_int_t)p->r.height, "windows", p->j.windows, "stats",
-                          stats_words[p->j.o->stats]);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:[I,I,I,I], s:i, s:s, s:s}", "program",
+                          "restain", "version", rst_version(), "slide_sha256", slide,
+                          "model_sha256", model, "level", p->j.level, "part",
+                          (json_int_t)(p->j.off_x + p->j.left), (json_int_t)(p->j.off_y + p->j.top),
+                          (json_int_t)p->r.width, (json_int_t)p->r.height, "windows", p->j.windows,
+                          "stats", stats_words[p->j.o->stats], "conv", conv_words[p->j.conv]);
     const size_t n = o ? json_dumpb(o, out, PROVENANCE - 1, JSON_COMPACT) : 0;
     json_decref(o);
     if (n == 0 || n >= PROVENANCE)
         return rst__fail_nomem(err, "provenance");
     out[n] = 0;
     return 0;
+}
+
+/* out.ome.tif -> out.WHAT, owned. */
+static rst_str beside(const char *out, const char *what)
+{
+    rst_str name = rst__str(PATH_MAX);
+    size_t n = strlen(out);
+    for (int i = 0; i < ENDS; i++) {
+        const size_t k = strlen(ends[i]);
+        if (n > k && strcasecmp(out + n - k, ends[i]) == 0) {
+            n -= k;
+            break;
+        }
+    }
+    rst__str_bytes(&name, out, n);
+    rst__str_add(&name, what);
+    return name;
+}
+
+/* The tiles that were painted because they could not be read: a result that is not whole must say
+ * so, beside itself too. */
+static int list_bad(plan *p, const char *out, rst_error *err)
+{
+    enum { LIST_MAX = 1 << 26 };
+    rst_slide *s = p->j.slide;
+    const int64_t n = rst_slide_bad_count(s);
+    if (n == 0)
+        return 0;
+    rst_str name = beside(out, ".bad-tiles.tsv"), text = rst__str(LIST_MAX);
+    rst_slide_rect r = { 0 };
+    rst__str_add(&text, "level\tx\ty\twidth\theight\n");
+    for (int64_t i = 0; i < n && rst_slide_bad_tile(s, i, &r, NULL) == 0; i++)
+        rst__str_printf(&text, "%d\t%lld\t%lld\t%lld\t%lld\n", r.level, (long long)r.x,
+                        (long long)r.y, (long long)r.width, (long long)r.height);
+    int rc = name.failed || text.failed ? rst__fail_nomem(err, "list of bad tiles")
+                                        : rst__file_write(name.s, text.s, text.len, err);
+    if (rc == 0)
+        rst__log(RST_LOG_WARN, "%s: %lld tile%s could not be read and stand painted; listed in %s",
+                 p->j.in, (long long)n, n > 1 ? "s" : "", name.s);
+    rst__str_free(&name);
+    rst__str_free(&text);
+    return rc;
+}
+
+static void drop_list(const char *out)
+{
+    rst_str name = beside(out, ".bad-tiles.tsv");
+    if (!name.failed)
+        (void)unlink(name.s);
+    rst__str_free(&name);
 }
 
 static int write_slide(plan *p, const char *out, rst_error *err)
@@ -180,30 +232,23 @@ static int write_slide(plan *p, const char *out, rst_error *err)
         return rc;
     const double start = now();
     rc = rst__slide_pipeline(&p->j, &p->g, pyramid, p->po.tile, p->r.computed, err);
+    if (rc == 0)
+        rc = list_bad(p, out, err);
     if (rc < 0)
         rst__pyramid_abort(pyramid);
     else
         rc = rst__pyramid_finish(pyramid, err);
+    if (rc < 0)
+        drop_list(out);
     p->r.seconds = now() - start;
     return rc;
 }
 
-/* out.ome.tif -> out.stats.safetensors: what was measured for it, to be used again. A slide is
- * whole without it. */
+/* What was measured for the slide, to be used again. A slide is whole without it. */
 static void keep_stats(plan *p, const char *out)
 {
     rst_error why = RST_ERROR_INIT;
-    rst_str name = rst__str(PATH_MAX);
-    size_t n = strlen(out);
-    for (int i = 0; i < ENDS; i++) {
-        const size_t k = strlen(ends[i]);
-        if (n > k && strcasecmp(out + n - k, ends[i]) == 0) {
-            n -= k;
-            break;
-        }
-    }
-    rst__str_bytes(&name, out, n);
-    rst__str_add(&name, ".stats.safetensors");
+    rst_str name = beside(out, ".stats.safetensors");
     int rc = name.failed ? rst__fail_nomem(&why, "statistics")
                          : rst__slide_job_save_stats(&p->j, name.s, &why);
     if (rc < 0)

@@ -32,6 +32,8 @@ typedef struct rst_grid_cell {
     int64_t x, y, w, h, wx, wy;
 } rst_grid_cell;
 
+/* The side of cores unless one is asked for. */
+int64_t rst__grid_core(int64_t halo);
 /* Fills in sides and counts from the rest. */
 void rst__grid_finish(rst_grid *g);
 rst_grid_cell rst__grid_cell(const rst_grid *g, int64_t i, int64_t j);
@@ -52,8 +54,9 @@ typedef struct rst_slide_job {
     int64_t left, top, right, bottom; /* the region, in the picture */
     rst_tissue *tissue;
     rst_reach reach;
-    bool calibrated; /* statistics are held */
-    int windows;     /* that they were gathered from */
+    rst_conv_mode conv; /* how convolutions are computed; AUTO: each in the way that is faster */
+    bool calibrated;    /* statistics are held */
+    int windows;        /* that they were gathered from */
 } rst_slide_job;
 
 /* Opens the slide, chooses the level, finds the tissue. rst__slide_job_close in any case. */
@@ -65,7 +68,8 @@ int rst__slide_job_read(const rst_slide_job *j, int64_t x, int64_t y, int64_t w,
                         uint8_t *rgb, rst_error *err);
 /* Share of a rectangle of the picture that is tissue. */
 double rst__slide_job_cover(const rst_slide_job *j, int64_t x, int64_t y, int64_t w, int64_t h);
-/* Sets the policy, gathers or loads statistics, fills in reach. */
+/* Sets the policy, gathers or loads statistics, chooses how convolutions are computed, fills in
+ * reach. */
 int rst__slide_job_calibrate(rst_slide_job *j, rst_error *err);
 /* Writes the held statistics. */
 int rst__slide_job_save_stats(rst_slide_job *j, const char *path, rst_error *err);

@@ -13,6 +13,12 @@ static int64_t down_to(int64_t x, int64_t step, int64_t phase)
     return x - (r < 0 ? r + step : r);
 }
 
+int64_t rst__grid_core(int64_t halo)
+{
+    enum { CORE = 512, FAR = 128 };
+    return halo > FAR ? 2 * CORE : CORE;
+}
+
 /* One axis of a window: room for the halo, and for origins that lie up to a step too early. */
 static int64_t side(const rst_grid *g, int64_t first, int64_t core, int64_t all)
 {

@@ -231,6 +231,7 @@ int rst__slide_job_open(rst_slide_job *j, rst_error *err)
 
 void rst__slide_job_close(rst_slide_job *j)
 {
+    rst__model_set_conv(j->m, RST_CONV_AUTO);
     (void)rst__model_set_stats(j->m, RST_STATS_TILE, NULL);
     rst__tissue_free(j->tissue);
     rst_slide_close(j->slide);

@@ -196,13 +196,47 @@ static void reach_of_layers(rst_slide_job *j)
     j->reach = (rst_reach){ .align = step, .halo = up_to(halo, step) };
 }
 
+/* What a network costs for each pixel of a core with the halo that it needs as it is. */
+static int weigh(rst_slide_job *j, rst_reach *reach, double *work, rst_error *err)
+{
+    double cost;
+    int rc = rst__model_reach(j->m, reach, err);
+    if (rc == 0)
+        rc = rst__model_cost(j->m, &cost, err);
+    if (rc < 0)
+        return rc;
+    reach->align = up_to(reach->align, GRAIN);
+    reach->halo = up_to(reach->halo, reach->align);
+    const double core = (double)rst__grid_core(reach->halo);
+    const double side = 1 + 2 * (double)reach->halo / core;
+    *work = cost * side * side;
+    return 0;
+}
+
+/* Winograd's tiles make the halo wide, which a narrow network does not win back. What is chosen
+ * depends on the network alone, so that every window, part and slide is computed alike. */
+static int choose_conv(rst_slide_job *j, rst_error *err)
+{
+    static const double saves = 0.65; /* or its two to four times the memory are not worth it */
+    rst_reach direct;
+    double work, work_direct;
+    int rc = weigh(j, &j->reach, &work, err);
+    if (rc < 0 || rst__model_conv(j->m) != RST_CONV_AUTO)
+        return rc;
+    rst__model_set_conv(j->m, RST_CONV_DIRECT);
+    rc = weigh(j, &direct, &work_direct, err);
+    if (rc == 0 && work > saves * work_direct)
+        j->reach = direct;
+    else
+        rst__model_set_conv(j->m, RST_CONV_AUTO);
+    return rc;
+}
+
 static int freeze(rst_slide_job *j, rst_error *err)
 {
     const char *file = j->o->calibration;
     const bool have = file && rst__exists(file);
     int rc = have ? load(j, err) : measure(j, err);
-    if (rc == 0)
-        rc = rst__model_reach(j->m, &j->reach, err);
     if (rc < 0)
         return rc;
     j->calibrated = true;
@@ -221,13 +255,10 @@ int rst__slide_job_calibrate(rst_slide_job *j, rst_error *err)
         reach_of_layers(j);
         return 0;
     }
-    if (rc == RST_EINVAL) /* the network takes statistics of the picture */
-        rc = freeze(j, err);
-    else if (rc < 0)
-        rc = rst__model_reach(j->m, &j->reach, err);
-    if (rc < 0)
-        return rc;
-    j->reach.align = up_to(j->reach.align, GRAIN);
-    j->reach.halo = up_to(j->reach.halo, j->reach.align);
-    return 0;
+    /* EINVAL: it takes statistics of the picture. What else may fail, fails again below. */
+    rc = rc == RST_EINVAL ? freeze(j, err) : 0;
+    if (rc == 0)
+        rc = choose_conv(j, err);
+    j->conv = rst__model_conv(j->m);
+    return rc;
 }

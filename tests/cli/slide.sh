@@ -46,7 +46,8 @@ done
 
 # Damage and full disks.
 expect 3 'bad.tif' translate -m m.safetensors bad.tif --tile-size 64 -o n.ome.tif
-expect 0 . translate -m m.safetensors bad.tif --allow-bad-tiles 1 -o spared.ome.tif
+expect 0 '1 tile could not be read and stand' translate -m m.safetensors bad.tif --allow-bad-tiles 1 -o spared.ome.tif
+check 'the bad tile is not listed' grep -q "^0	[0-9]*	[0-9]*	128	128$" spared.bad-tiles.tsv
 (
     ulimit -f 40
     "$RESTAIN" translate -q -m m.safetensors s.tif -o n.ome.tif >out 2>err
@@ -54,6 +55,23 @@ expect 0 . translate -m m.safetensors bad.tif --allow-bad-tiles 1 -o spared.ome.
 ) || problem 'a full disk is no output error'
 grep -q 'n.ome.tif' err || problem "a full disk: $(cat err)"
 absent n.ome.tif n.stats.safetensors
+no_halves .
+
+# Killed: what is left does not look whole, and is in nobody's way.
+"$RESTAIN" translate -q -m r.safetensors --backend ref --num-threads 1 --calibration c.safetensors s.tif -o k.ome.tif 2>err &
+pid=$!
+waited=0
+while [ ! -e k.ome.tif.part ] && [ "$waited" -lt 300 ]; do
+    sleep 0.1
+    waited=$((waited + 1))
+done
+check 'the slide was never begun' test -e k.ome.tif.part
+kill -KILL "$pid"
+wait "$pid"
+[ $? = 137 ] || problem 'the slide was done before it could be killed'
+absent k.ome.tif k.stats.safetensors
+expect 3 'k.ome.tif.part' info k.ome.tif.part
+expect 0 . translate -m r.safetensors --calibration c.safetensors s.tif -o k.ome.tif
 no_halves .
 
 # Seams.

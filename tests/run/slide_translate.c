@@ -91,6 +91,53 @@ static void exact(void **state)
     rst_image_free(&whole);
 }
 
+/* The same at 1536 x 1536 and width 8, where the network's numbers no longer fit a cache. */
+static void exact_large(void **state)
+{
+    (void)state;
+    enum { SIDE = 1536 };
+    const rst_slide_job_options o = { .stats = RST_SLIDE_STATS_EXACT, .lossless = true };
+    rst_image he = RST_IMAGE_INIT, one = RST_IMAGE_INIT, whole = RST_IMAGE_INIT;
+    rst_error err = RST_ERROR_INIT;
+    slides_make("large.tif", &(rst_slide_recipe){ .width = SIDE, .height = SIDE, .mpp = 0.5 });
+    rst_model *m = slides_model_wide("resnet_6blocks", 8, RST_CONV_AUTO, 0);
+    if (rst_slide_translate(m, slides_path("large.tif"), slides_path("large.ome.tif"), &o, NULL,
+                            &err) < 0)
+        fail_msg("%s", err.msg);
+    load("large.tif", &he);
+    load("large.ome.tif", &one);
+    if (rst_model_translate(m, &he, &whole, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_memory_equal(one.px, whole.px, (size_t)SIDE * SIDE * 3);
+    rst_model_close(m);
+    rst_image_free(&he);
+    rst_image_free(&one);
+    rst_image_free(&whole);
+}
+
+/* A recording that is larger than all that may be kept is still good for its own picture. */
+static void over_budget(void **state)
+{
+    (void)state;
+    rst_error err = RST_ERROR_INIT;
+    rst_image he, a = RST_IMAGE_INIT, b = RST_IMAGE_INIT;
+    rst_model *m = slides_model("resnet_4blocks", RST_CONV_AUTO, 0);
+    assert_int_equal(rst_image_new(&he, 64, 48, 3, &err), 0);
+    memset(he.px, 90, 64 * 48 * 3);
+    assert_int_equal(rst_model_translate(m, &he, &a, &err), 0);
+    rst__model_set_budget(m, 1);
+    he.height = 32;
+    assert_int_equal(rst_model_translate(m, &he, &b, &err), 0);
+    rst_image_free(&b);
+    he.height = 48;
+    assert_int_equal(rst_model_translate(m, &he, &b, &err), 0);
+    assert_memory_equal(a.px, b.px, 64 * 48 * 3);
+    rst_image_free(&he);
+    rst_image_free(&a);
+    rst_image_free(&b);
+    rst_model_close(m);
+}
+
 static void threads(void **state)
 {
     (void)state;
@@ -200,6 +247,61 @@ static void background(void **state)
     rst_image_free(&out);
 }
 
+/* Slides of one tile, one pixel, less than the network's stride. */
+static void tiny(void **state)
+{
+    (void)state;
+    static const int64_t side[][2] = { { 1, 1 }, { 3, 17 }, { 40, 24 } };
+    for (int i = 0; i < 3; i++)
+        for (int net = 0; net < 2; net++) {
+            const rst_slide_job_options o = { .overwrite = true, .lossless = true };
+            rst_slide_report r;
+            rst_image out = RST_IMAGE_INIT;
+            slides_make("tiny.tif", &(rst_slide_recipe){
+                                        .width = side[i][0], .height = side[i][1], .tissue = 0.9 });
+            good(net ? "resnet_6blocks" : "stainnet", 0, "tiny.tif", "tiny.ome.tif", &o, &r);
+            assert_int_equal(r.tiles, 1);
+            load("tiny.ome.tif", &out);
+            assert_int_equal(out.width, side[i][0]);
+            assert_int_equal(out.height, side[i][1]);
+            rst_image_free(&out);
+        }
+}
+
+/* On a slide `auto` is direct for a narrow network, whose windows Winograd would make so large that
+ * they cost more; for the model that is all the same afterwards. */
+static void conv_choice(void **state)
+{
+    (void)state;
+    rst_error err = RST_ERROR_INIT;
+    rst_slide_job_options o = {
+        .dry_run = true, .windows = 1, .window = 64, .width = 64, .height = 64, .x = 250, .y = 200
+    };
+    rst_slide_report r;
+    rst_model *m = slides_model("resnet_6blocks", RST_CONV_AUTO, 0);
+    for (int i = 0; i < 2; i++) {
+        if (rst_slide_translate(m, slides_path("a.tif"), NULL, &o, &r, &err) < 0)
+            fail_msg("%s", err.msg);
+        assert_int_equal(r.conv, RST_CONV_DIRECT);
+        assert_int_equal(r.halo, 80);
+        assert_int_equal(rst__model_conv(m), RST_CONV_AUTO);
+    }
+    rst_model_close(m);
+    m = slides_model("resnet_6blocks", RST_CONV_WINOGRAD, 0);
+    assert_int_equal(rst_slide_translate(m, slides_path("a.tif"), NULL, &o, &r, &err), 0);
+    assert_int_equal(r.conv, RST_CONV_WINOGRAD);
+    assert_int_equal(r.halo, 208);
+    rst_model_close(m);
+    m = slides_model_wide("resnet_6blocks", 64, RST_CONV_AUTO, 0);
+    rst_slide_job j = { .m = m, .in = slides_path("a.tif"), .o = &o };
+    assert_int_equal(rst__slide_job_open(&j, &err), 0);
+    assert_int_equal(rst__slide_job_calibrate(&j, &err), 0);
+    assert_int_equal(j.conv, RST_CONV_AUTO);
+    assert_int_equal(j.reach.halo, 208);
+    rst__slide_job_close(&j);
+    rst_model_close(m);
+}
+
 static void dry_run(void **state)
 {
     (void)state;
@@ -236,8 +338,14 @@ static void damaged(void **state)
     int rc = translate("stainnet", 0, "bad.tif", "b.ome.tif", &o, NULL, &err);
     assert_true(rc == RST_EINPUT || rc == RST_EFORMAT);
     assert_nothing("b.ome.tif");
+    assert_false(rst__exists(slides_path("b.bad-tiles.tsv")));
     o.read.allow_bad_tiles = 1;
     good("stainnet", 0, "bad.tif", "b.ome.tif", &o, NULL);
+    void *list;
+    size_t n;
+    assert_int_equal(rst__file_read(slides_path("b.bad-tiles.tsv"), 1 << 10, &list, &n, &err), 0);
+    assert_true(n > 30 && strncmp(list, "level\tx\ty\twidth\theight\n0\t", 25) == 0);
+    rst__free(list);
 }
 
 /* Every write in turn fails, as on a full disk. */
@@ -333,10 +441,11 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exact),     cmocka_unit_test(threads),    cmocka_unit_test(region),
-        cmocka_unit_test(resampled), cmocka_unit_test(background), cmocka_unit_test(dry_run),
-        cmocka_unit_test(refusals),  cmocka_unit_test(damaged),    cmocka_unit_test(disk_full),
-        cmocka_unit_test(no_memory), cmocka_unit_test(cancelled),
+        cmocka_unit_test(exact),     cmocka_unit_test(exact_large), cmocka_unit_test(over_budget),
+        cmocka_unit_test(tiny),      cmocka_unit_test(conv_choice), cmocka_unit_test(threads),
+        cmocka_unit_test(region),    cmocka_unit_test(resampled),   cmocka_unit_test(background),
+        cmocka_unit_test(dry_run),   cmocka_unit_test(refusals),    cmocka_unit_test(damaged),
+        cmocka_unit_test(disk_full), cmocka_unit_test(no_memory),   cmocka_unit_test(cancelled),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -64,7 +64,7 @@ void slides_make(const char *name, const rst_slide_recipe *r)
         fail_msg("%s", err.msg);
 }
 
-rst_model *slides_model(const char *net, rst_conv_mode conv, int threads)
+rst_model *slides_model_wide(const char *net, int width, rst_conv_mode conv, int threads)
 {
     char name[64];
     rst_arch a;
@@ -72,12 +72,17 @@ rst_model *slides_model(const char *net, rst_conv_mode conv, int threads)
     rst_error err = RST_ERROR_INIT;
     const rst_init_options init = { .kind = RST_INIT_XAVIER, .gain = 1, .seed = 1 };
     const rst_model_options o = { .ctx = { .conv = conv, .threads = threads ? threads : 2 } };
-    (void)snprintf(name, sizeof name, "%s.safetensors", net);
+    (void)snprintf(name, sizeof name, "%s-%d.safetensors", net, width);
     if (rst_arch_preset(net, &a, &err) < 0)
         fail_msg("%s", err.msg);
-    a.width = 4;
+    a.width = width;
     if (rst_model_init(slides_path(name), &a, &init, &err) < 0 ||
         rst_model_open(&m, slides_path(name), &o, &err) < 0)
         fail_msg("%s", err.msg);
     return m;
+}
+
+rst_model *slides_model(const char *net, rst_conv_mode conv, int threads)
+{
+    return slides_model_wide(net, 4, conv, threads);
 }

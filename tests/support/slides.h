@@ -18,7 +18,9 @@ const char *slides_path(const char *name);
 /** How many files there are in it. */
 int slides_files(void);
 void slides_make(const char *name, const rst_slide_recipe *r);
-/** A network of width 4 with weights from seed 1. threads 0: two. */
+/** A network with weights from seed 1. threads 0: two. */
+rst_model *slides_model_wide(const char *net, int width, rst_conv_mode conv, int threads);
+/** Of width 4. */
 rst_model *slides_model(const char *net, rst_conv_mode conv, int threads);
 
 #endif

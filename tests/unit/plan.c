@@ -176,9 +176,60 @@ static void any_allocation_may_fail(void **state)
     rst_ctx_free(c);
 }
 
+static int one_conv(void *arg, rst_tensor *x, rst_tensor **out, int max)
+{
+    net *m = arg;
+    const rst_conv_options same = { .pad = { 1, 1, 1, 1 }, .mode = RST_PAD_REFLECT };
+    (void)max;
+    rst_tensor *a =
+        rst_relu(rst_instance_norm(rst_conv2d(x, m->w1, m->bias, same), NULL, NULL, 1e-5));
+    out[0] = rst_tanh(rst_conv2d(a, m->w2, NULL, same));
+    return 1;
+}
+
+/* Runs n pictures of 3 x 26 x 22 at once; y, n x 4 x 26 x 22. */
+static void run_batch(rst_ctx *c, net *m, int64_t n, const float *x, float *y)
+{
+    const rst_dims s = { n, 3, 26, 22 };
+    rst_plan *p = NULL;
+    rst_error err = RST_ERROR_INIT;
+    if (rst__plan_new(&p, c, s, one_conv, m, &err) < 0)
+        fail_msg("%s", err.msg);
+    rst_begin_nograd(c);
+    rst_tensor *out[1];
+    assert_int_equal(rst__plan_run(p, rst_upload(c, s, RST_NCHW, x), out), 0);
+    rst_download(out[0], RST_NCHW, y);
+    assert_int_equal(rst_end(c, &err), 0);
+    rst__plan_free(p);
+}
+
+/* A picture's bits do not depend on those that share its batch. */
+static void a_batch_equals_its_pictures(void **state)
+{
+    (void)state;
+    enum { N = 3, IN = 3 * 26 * 22, OUT = 4 * 26 * 22 };
+    static float x[N * IN], together[N * OUT], alone[OUT];
+    for (int i = 0; i < N * IN; i++)
+        x[i] = (float)((i * 29) % 83) / 83 - 0.5f;
+    for (int mode = RST_CONV_DIRECT; mode <= RST_CONV_WINOGRAD; mode++) {
+        rst_ctx *c = NULL;
+        const rst_ctx_options o = { .conv = (rst_conv_mode)mode, .threads = 2 };
+        assert_int_equal(rst_ctx_new(&c, &o, NULL), 0);
+        net m = net_new(c);
+        run_batch(c, &m, N, x, together);
+        for (int i = 0; i < N; i++) {
+            run_batch(c, &m, 1, x + i * IN, alone);
+            assert_memory_equal(alone, together + i * OUT, sizeof alone);
+        }
+        net_free(&m);
+        rst_ctx_free(c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_batch_equals_its_pictures),
         cmocka_unit_test(a_plan_equals_the_eager_run),
         cmocka_unit_test(a_stale_plan_is_refused),
         cmocka_unit_test(a_shape_that_does_not_fit_is_an_error),

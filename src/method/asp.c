@@ -8,6 +8,7 @@
  *
  * which is eq. 7 of the paper (spec 3.6).
  */
+#include "base/err.h"
 #include "method/losses.h"
 #include "method/methods.h"
 #include "method/patches.h"
@@ -45,14 +46,25 @@ int rst__asp_preset(rst_train_options *o, rst_error *err)
     return networks(m, err);
 }
 
+/* Networks whose terms weigh nothing are not there. */
+static bool contrasts(const rst_method_options *o)
+{
+    return o->lambda_nce > 0 || o->lambda_asp > 0;
+}
+
 int rst__asp_build(rst_method *m, rst_error *err)
 {
-    int rc = rst__method_fit_head(&m->o, err);
-    if (rc == 0)
-        rc = rst__method_add(m, "G", RST_PART_GENERATOR, &m->o.net_g, err);
-    if (rc == 0)
-        rc = rst__method_add(m, "F", RST_PART_HEAD, &m->o.net_f, err);
-    return rc < 0 ? rc : rst__method_add(m, "D", RST_PART_DISCRIMINATOR, &m->o.net_d, err);
+    const rst_method_options *o = &m->o;
+    if (o->lambda_gan <= 0 && o->lambda_nce <= 0 && o->lambda_asp <= 0 && o->lambda_gp <= 0)
+        return rst_fail(err, RST_EINVAL, "every --lambda is 0: there is nothing to learn");
+    int rc = rst__method_add(m, "G", RST_PART_GENERATOR, &o->net_g, err);
+    if (rc == 0 && contrasts(o))
+        rc = rst__method_fit_head(&m->o, err);
+    if (rc == 0 && contrasts(o))
+        rc = rst__method_add(m, "F", RST_PART_HEAD, &o->net_f, err);
+    if (rc == 0 && o->lambda_gan > 0)
+        rc = rst__method_add(m, "D", RST_PART_DISCRIMINATOR, &o->net_d, err);
+    return rc;
 }
 
 void rst__asp_forward(rst_method *m)
@@ -91,9 +103,10 @@ static int contrast(rst_method *m, rst_tensor **part)
         ihc = rst__encode(m, m->b, true);
     if (o->nce_idt)
         idt = rst__encode(m, rst__method_see(m, "idt_B"), false);
-    part[n++] =
-        rst__method_term(m, "NCE", rst__nce_term(m, he, virt, RST_NCE_PLAIN, o->lambda_nce));
-    if (o->nce_idt)
+    if (o->lambda_nce > 0)
+        part[n++] =
+            rst__method_term(m, "NCE", rst__nce_term(m, he, virt, RST_NCE_PLAIN, o->lambda_nce));
+    if (o->nce_idt && o->lambda_nce > 0)
         part[n++] =
             rst__method_term(m, "NCE_Y", rst__nce_term(m, ihc, idt, RST_NCE_PLAIN, o->lambda_nce));
     if (o->lambda_asp > 0)
@@ -106,7 +119,7 @@ rst_tensor *rst__asp_loss_g(rst_method *m)
 {
     const rst_method_options *o = &m->o;
     rst_tensor *fake = rst__method_see(m, "fake_B"), *part[5];
-    int n = o->lambda_nce > 0 || o->lambda_asp > 0 ? contrast(m, part) : 0;
+    int n = contrasts(o) ? contrast(m, part) : 0;
     if (o->lambda_gan > 0)
         part[n++] = rst__method_term(
             m, "G_GAN",

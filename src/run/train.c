@@ -77,25 +77,6 @@ static int next_batches(rst_train_run *r, supply *s, rst_error *err)
 /* What is told ----------------------------------------------------------------------------------
  */
 
-/* The terms that this run has, in the method's order. */
-typedef struct terms {
-    int count;
-    const char *name[RST_LOSS_TERMS];
-    int at[RST_LOSS_TERMS];
-    double value[RST_LOSS_TERMS];
-} terms;
-
-static terms terms_of(const rst_train_run *r)
-{
-    terms t = { 0 };
-    for (int i = 0; i < RST_LOSS_TERMS && r->kind->term[i]; i++)
-        if (r->m->made >> i & 1) {
-            t.name[t.count] = r->kind->term[i];
-            t.at[t.count++] = i;
-        }
-    return t;
-}
-
 /* Speed, over the last steps. */
 typedef struct pace {
     double last, seconds; /* clock at the last step; seconds a step, lately */
@@ -114,18 +95,21 @@ static void note_pace(pace *p, const rst_train_run *r)
     p->steps++;
 }
 
-static int tell(rst_train_run *r, const terms *t, const pace *p, int epoch, double lr,
-                rst_error *err)
+static int tell(rst_train_run *r, const pace *p, int epoch, double lr, rst_error *err)
 {
     const rst_train_options *o = r->o;
     const int64_t step = r->m->step;
     const double rate = p->seconds > 0 ? o->batch_size * o->accumulate / p->seconds : 0;
+    double loss[RST_LOSS_TERMS];
     int rc = 0;
+    for (int i = 0; i < r->terms; i++)
+        loss[i] = r->m->loss[r->term_at[i]];
+    rst__train_history_step(&r->history, step, loss);
     if (o->print_freq > 0 && (step % o->print_freq == 0 || step == r->steps)) {
         const rst_train_step row = { .step = step,
                                      .epoch = epoch,
                                      .lr = lr,
-                                     .loss = t->value,
+                                     .loss = loss,
                                      .seconds = r->elapsed + rst__train_clock() - r->start,
                                      .images_per_s = rate,
                                      .loader_share = p->share };
@@ -135,9 +119,9 @@ static int tell(rst_train_run *r, const terms *t, const pace *p, int epoch, doub
                                      .epochs = o->m.n_epochs + o->m.n_epochs_decay,
                                      .step = step,
                                      .steps = r->steps,
-                                     .terms = t->count,
-                                     .term = t->name,
-                                     .loss = t->value,
+                                     .terms = r->terms,
+                                     .term = r->term,
+                                     .loss = loss,
                                      .images_per_s = rate,
                                      .seconds_left = p->seconds * (double)(r->steps - step),
                                      .loader_share = p->share };
@@ -156,6 +140,7 @@ static int validate(rst_train_run *r, int epoch, rst_error *err)
     if (rc < 0 || s.images == 0)
         return rc;
     rc = rst__train_log_eval(r->log, r->m->step, epoch, s.value, err);
+    rst__train_history_eval(&r->history, r->m->step, s.value);
     const double rank = rst__train_rank(r, &s);
     if (rc == 0 && isfinite(rank) && (!r->has_best || rank > r->best)) {
         r->best = rank;
@@ -184,7 +169,7 @@ static int end_epoch(rst_train_run *r, int epoch, rst_error *err)
 /* Steps -----------------------------------------------------------------------------------------
  */
 
-static int one_step(rst_train_run *r, supply *s, terms *t, pace *p, rst_error *err)
+static int one_step(rst_train_run *r, supply *s, pace *p, rst_error *err)
 {
     const rst_train_options *o = r->o;
     const int epoch = (int)(r->m->step / r->steps_per_epoch) + 1;
@@ -197,9 +182,7 @@ static int one_step(rst_train_run *r, supply *s, terms *t, pace *p, rst_error *e
     if (rc < 0)
         return rc;
     note_pace(p, r);
-    for (int i = 0; i < t->count; i++)
-        t->value[i] = r->m->loss[t->at[i]];
-    rc = tell(r, t, p, epoch, when.lr, err);
+    rc = tell(r, p, epoch, when.lr, err);
     const int64_t step = r->m->step;
     const bool over = step % r->steps_per_epoch == 0 || step == r->steps;
     if (rc == 0 && over)
@@ -218,11 +201,10 @@ static int one_step(rst_train_run *r, supply *s, terms *t, pace *p, rst_error *e
 static int all_steps(rst_train_run *r, rst_error *err)
 {
     supply s;
-    terms t = terms_of(r);
     pace p = { .last = rst__train_clock(), .waited = rst__loader_waited(r->loader) };
     int rc = supply_new(&s, r->o->accumulate, err);
     while (rc == 0 && r->m->step < r->steps && !stop_asked)
-        rc = one_step(r, &s, &t, &p, err);
+        rc = one_step(r, &s, &p, err);
     supply_free(&s);
     if (rc == 0 && r->m->step < r->steps)
         rc = rst_fail(err, RST_ECANCELLED,
@@ -256,14 +238,29 @@ static int write_config(const rst_train_run *r, rst_error *err)
     return rc < 0 ? rc : rst__file_write(path, r->o->config, strlen(r->o->config), err);
 }
 
+static void find_terms(rst_train_run *r)
+{
+    for (int i = 0; i < RST_LOSS_TERMS && r->kind->term[i]; i++)
+        if (r->m->made >> i & 1) {
+            r->term[r->terms] = r->kind->term[i];
+            r->term_at[r->terms++] = i;
+        }
+}
+
 static int open_log(rst_train_run *r, rst_error *err)
 {
-    const terms t = terms_of(r);
-    const rst_train_columns columns = { .losses = t.count,
-                                        .loss = t.name,
+    char path[RST_TRAIN_PATH];
+    find_terms(r);
+    const rst_train_columns columns = { .losses = r->terms,
+                                        .loss = r->term,
                                         .scores = RST_TRAIN_SCORES,
                                         .score = rst__train_score_names };
-    return rst__train_log_open(&r->log, r->dir, &columns, r->m->step, err);
+    int rc = rst__train_log_open(&r->log, r->dir, &columns, r->m->step, err);
+    if (rc == 0)
+        rc = rst__train_history_init(&r->history, &columns, err);
+    if (rc == 0)
+        rc = rst__train_path(r, "metrics.csv", path, err);
+    return rc < 0 || r->m->step == 0 ? rc : rst__train_history_load(&r->history, path, err);
 }
 
 static int begin(rst_train_run *r, rst_error *err)

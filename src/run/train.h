@@ -8,6 +8,7 @@
 
 #include "data/loader.h"
 #include "method/method.h"
+#include "run/train_history.h"
 #include "run/train_log.h"
 
 enum { RST_TRAIN_SCORES = 6, RST_TRAIN_PATH = 4096 };
@@ -28,6 +29,9 @@ typedef struct rst_train_run {
     rst_dataset *train, *val; /* val: NULL where there is none */
     rst_loader *loader;
     rst_train_log *log;
+    rst_train_history history;        /* for the curves in panels */
+    const char *term[RST_LOSS_TERMS]; /* names of the losses that this run has */
+    int terms, term_at[RST_LOSS_TERMS];
     rst_schedule schedule;
     int64_t steps_per_epoch, steps;
     double best; /* the best validation's score so far */
@@ -63,7 +67,7 @@ int rst__train_path(const rst_train_run *r, const char *name, char path[RST_TRAI
 int rst__train_validate(rst_train_run *r, rst_train_scores *s, rst_error *err);
 /** The score that options say is the best one's. */
 double rst__train_rank(const rst_train_run *r, const rst_train_scores *s);
-/** A panel of a few validation pairs beside what the model makes of them: DIR/panels/STEP.png. */
+/** Validation pairs beside what the model makes of them, and the curves: DIR/panels/STEP.png. */
 int rst__train_panel(rst_train_run *r, rst_error *err);
 
 #endif

@@ -168,6 +168,7 @@ void rst__train_close(rst_train_run *r)
 {
     rst_error ignored = RST_ERROR_INIT;
     (void)rst__train_log_close(r->log, &ignored);
+    rst__train_history_free(&r->history);
     rst__loader_close(r->loader);
     rst__method_free(r->m);
     rst_ctx_free(r->c);

@@ -6,9 +6,9 @@
 
 #include "base/err.h"
 #include "base/file.h"
-#include "image/montage.h"
 #include "run/model.h"
 #include "run/train.h"
+#include "run/train_panel.h"
 
 const char *const rst__train_score_names[RST_TRAIN_SCORES] = { "ssim",     "psnr",     "dab_r",
                                                                "dab_real", "dab_fake", "dab_area" };
@@ -72,6 +72,8 @@ static int make_triple(const rst_train_run *r, rst_model *m, int64_t item, tripl
     if (rc == 0)
         rc = rst__model_translate(m, &t->he, r->val->list[RST_DATA_A].item[item].path, &t->virt,
                                   err);
+    if (rc < 0)
+        triple_free(t);
     return rc;
 }
 
@@ -112,8 +114,9 @@ int rst__train_validate(rst_train_run *r, rst_train_scores *out, rst_error *err)
     for (int64_t i = 0; rc == 0 && i < n; i++) {
         triple t;
         rc = make_triple(r, m, i, &t, err);
-        if (rc == 0)
-            rc = add_scores(&s, &t, err);
+        if (rc < 0)
+            break;
+        rc = add_scores(&s, &t, err);
         triple_free(&t);
     }
     rst_model_close(m);
@@ -136,19 +139,41 @@ double rst__train_rank(const rst_train_run *r, const rst_train_scores *s)
 /* Panels ----------------------------------------------------------------------------------------
  */
 
-static int write_panel(const rst_train_run *r, const triple *t, int64_t item, rst_error *err)
+enum { SAMPLES = 8 };
+
+/* Pairs from all over the validation set; those made are in t[0..*made). */
+static int make_samples(const rst_train_run *r, triple *t, int *made, rst_error *err)
 {
-    static const uint8_t white[3] = { 255, 255, 255 };
-    const rst_image *row[3] = { &t->he, &t->virt, &t->real };
+    const int64_t n = rst__dataset_count(r->val);
+    const int64_t wanted = r->o->panel_count < SAMPLES ? r->o->panel_count : SAMPLES;
+    const int64_t count = n < wanted ? n : wanted;
+    rst_model *m;
+    int rc = open_model(r, &m, err);
+    if (rc < 0)
+        return rc;
+    while (*made < count && (rc = make_triple(r, m, *made * n / count, &t[*made], err)) == 0)
+        (*made)++;
+    rst_model_close(m);
+    return rc;
+}
+
+static int write_panel(rst_train_run *r, const triple *t, int count, rst_error *err)
+{
+    rst_train_sample s[SAMPLES];
     rst_image all = RST_IMAGE_INIT;
-    char name[96], path[RST_TRAIN_PATH];
-    (void)snprintf(name, sizeof name, "panels/%08lld-%lld.png", (long long)r->m->step,
-                   (long long)item);
-    int rc = rst__train_path(r, name, path, err);
+    char name[64], path[RST_TRAIN_PATH], title[192];
+    for (int i = 0; i < count; i++)
+        s[i] = (rst_train_sample){ NULL, &t[i].he, &t[i].virt, &t[i].real };
+    (void)snprintf(name, sizeof name, "panels/%08lld.png", (long long)r->m->step);
+    (void)snprintf(title, sizeof title, "%.96s, %s, step %lld", r->o->name, r->o->method,
+                   (long long)r->m->step);
+    int rc = rst__train_panel_draw(&all, s, count, title, &r->history, err);
     if (rc == 0)
-        rc = rst__image_montage(row, 3, 8, white, &all, err);
+        rc = rst__train_path(r, name, path, err);
     if (rc == 0)
         rc = rst_image_write(path, &all, NULL, err);
+    if (rc == 0)
+        rc = rst__train_log_image(r->log, r->m->step, "panel", &all, err);
     rst_image_free(&all);
     return rc;
 }
@@ -156,8 +181,9 @@ static int write_panel(const rst_train_run *r, const triple *t, int64_t item, rs
 int rst__train_panel(rst_train_run *r, rst_error *err)
 {
     char path[RST_TRAIN_PATH];
-    rst_model *m;
-    if (!r->val)
+    triple t[SAMPLES];
+    int made = 0;
+    if (!r->val || r->o->panel_count < 1)
         return 0;
     int rc = rst__train_save_models(r, "latest", err);
     if (rc == 0)
@@ -165,17 +191,10 @@ int rst__train_panel(rst_train_run *r, rst_error *err)
     if (rc == 0)
         rc = rst__mkdirs(path, err);
     if (rc == 0)
-        rc = open_model(r, &m, err);
-    if (rc < 0)
-        return rc;
-    const int64_t n = rst__dataset_count(r->val), wanted = r->o->panel_count;
-    for (int64_t i = 0; rc == 0 && i < n && i < wanted; i++) {
-        triple t;
-        rc = make_triple(r, m, i * n / (wanted < n ? wanted : n), &t, err);
-        if (rc == 0)
-            rc = write_panel(r, &t, i, err);
-        triple_free(&t);
-    }
-    rst_model_close(m);
+        rc = make_samples(r, t, &made, err);
+    if (rc == 0)
+        rc = write_panel(r, t, made, err);
+    for (int i = 0; i < made; i++)
+        triple_free(&t[i]);
     return rc;
 }

@@ -306,11 +306,14 @@ static void completion_words(rst_str *out, const cli_verb *v)
 {
     for (int i = 0; i < v->count; i++) {
         const cli_option *o = &v->options[i];
-        if (o->kind != CLI_WORD)
+        const char *word;
+        if (!o->words && !o->known)
             continue;
         rst__str_printf(out, "    %s:--%s) words='", v->name, o->name);
-        for (const char *s = o->words; *s; s++)
+        for (const char *s = o->words; s && *s; s++)
             rst__str_printf(out, "%c", *s == '|' ? ' ' : *s);
+        for (int k = 0; o->known && (word = o->known(k)); k++)
+            rst__str_printf(out, "%s%s", k ? " " : "", word);
         rst__str_add(out, "' ;;\n");
     }
 }

@@ -17,9 +17,8 @@ enum { CONFIG, PRINT_CONFIG, HELP };
 
 static const cli_option common[CLI_COMMON] = {
     [CONFIG] = { "config", 0, CLI_PATH, "FILE", .typed_only = true,
-                 .help = "A file of settings, one `name = value` a line, by the names of the "
-                         "flags; flags win "
-                         "over it. # or ; begins a comment, [SECTION] means "
+                 .help = "A file of settings, one name = value a line, by the names of the "
+                         "flags, which win over it. # or ; begins a comment, [SECTION] means "
                          "nothing" },
     [PRINT_CONFIG] = { "print-config", 0, CLI_FLAG, .typed_only = true,
                        .help = "Print all settings as such a file, and end" },

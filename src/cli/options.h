@@ -69,6 +69,7 @@ struct cli_option {
     bool typed_only;       /* cannot be set in a configuration file */
     cli_store store;       /* CLI_AT */
     size_t at, twin;       /* the member; a second one that has the same value, or 0 */
+    const char *(*known)(int i); /* TEXT: what completion offers; NULL past the last */
     /** Instead of store: into the verb's struct, and from it as text; nothing shown: not set. */
     int (*set)(const cli_option *o, const cli_value *v, void *options, rst_error *err);
     void (*show)(const void *options, rst_str *out);

@@ -224,6 +224,12 @@ static int set_cut_mode(const cli_option *o, const cli_value *v, void *options, 
     return 0;
 }
 
+/* For completion: the methods, and the word that lists them. */
+static const char *method_word(int i)
+{
+    return i == 0 ? "list" : rst_method_name(i - 1);
+}
+
 /* The table -------------------------------------------------------------------------------------
  */
 
@@ -243,7 +249,7 @@ static int set_cut_mode(const cli_option *o, const cli_value *v, void *options, 
 
 /* rst-table */
 static const cli_option table[] = {
-    [CLI_TRAIN_METHOD] = { "method", 0, CLI_TEXT, "NAME", AT(method),
+    [CLI_TRAIN_METHOD] = { "method", 0, CLI_TEXT, "NAME", AT(method), .known = method_word,
                            .help = "What to train, with the published settings of that method; "
                                    "list names them all; required" },
     [CLI_TRAIN_DRY_RUN] = { "dry-run", 0, CLI_FLAG, .typed_only = true,
@@ -423,7 +429,7 @@ static const cli_option table[] = {
       .help = "How convolutions are computed" },
     { "threads", 0, CLI_INT, "N", UP_TO(1024), AT(threads), .otherwise = "0",
       .help = "Threads that compute; 0: as many as the machine has. Results do not depend on it" },
-    { "gpus", 0, CLI_INT, "N", .lo = -1, .hi = -1, .usual = "-1",
+    { "gpus", 0, CLI_INT, "N", .lo = -1, .hi = -1, .usual = "-1", .also = "gpu-ids",
       .help = "Graphics processor; this build computes on the CPU, which is -1" },
     { "seed", 0, CLI_INT, "N", UP_TO(9007199254740992.0), AT(seed), .otherwise = "0",
       .help = "The same seed, data and settings give the same weights" },

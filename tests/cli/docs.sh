@@ -24,6 +24,9 @@ for verb in '' train translate seamtest convert info synth doctor; do
         problem "restain $verb --help and $page differ"
         diff help.words man.words | head -n 10
     }
+    # Every option begins an item once.
+    twice=$(sed -n '/^Options:/,$s/^  \(-[a-z], \)*\(--[a-zA-Z0-9-]*\).*/\2/p' out | sort | uniq -d | tr '\n' ' ')
+    [ -z "$twice" ] || problem "restain $verb has more than one $twice"
     [ -z "$verb" ] || grep -o -e '--[a-zA-Z][a-zA-Z0-9-]*' out | sort -u | while read -r flag; do
         grep -q -e "$verb:-.*$flag" docs/completion/restain || echo "$flag"
     done >unknown
@@ -44,6 +47,7 @@ echo "${COMPREPLY[*]}"
 SH
     [ "$(bash ask.sh restain trans)" = translate ] || problem 'completion of a command'
     [ "$(bash ask.sh restain translate --overw)" = --overwrite ] || problem 'completion of a flag'
+    [ "$(bash ask.sh restain train --method am)" = ammfi ] || problem 'completion of a method'
     [ "$(bash ask.sh restain translate --bn '')" = 'batch running' ] || problem 'completion of a value'
 fi
 finish

@@ -20,14 +20,14 @@ done
 absent checkpoints
 
 # shellcheck disable=SC2086
-expect 0 . train $tiny --name whole --max-steps 3 --print-freq 1 --save-epoch-freq 1
+expect 0 - train $tiny --quiet --name whole --max-steps 3 --print-freq 1 --save-epoch-freq 1
 for file in options.conf metrics.csv log.jsonl latest_net_G.safetensors 1_net_G.safetensors checkpoint.safetensors; do
     check "the run has no $file" test -s "checkpoints/whole/$file"
 done
 expect 0 . translate --model checkpoints/whole/latest_net_G.safetensors "$images/rgb.png" -o out.png
 # Its own settings repeat it, and are no reason to replace it.
 expect 2 'this run exists; --resume' train checkpoints/whole/options.conf
-expect 0 . train checkpoints/whole/options.conf --name again
+expect 0 - train checkpoints/whole/options.conf --name again --quiet
 same checkpoints/whole/latest_net_G.safetensors checkpoints/again/latest_net_G.safetensors
 cp checkpoints/whole/options.conf first.conf
 expect 0 - train checkpoints/whole/options.conf --overwrite --quiet
@@ -73,9 +73,9 @@ done
 steps=$(sed -n 's/.*stopped after step \([0-9]*\) .*/\1/p' err)
 steps=$((steps + 3))
 # shellcheck disable=SC2086
-expect 0 . train $tiny --name stopped --steps-per-epoch 1000000 --val-freq 0 --resume --max-steps "$steps"
+expect 0 - train $tiny --quiet --name stopped --steps-per-epoch 1000000 --val-freq 0 --resume --max-steps "$steps"
 # shellcheck disable=SC2086
-expect 0 - train $tiny --name unbroken --steps-per-epoch 1000000 --val-freq 0 --max-steps "$steps"
+expect 0 - train $tiny --quiet --name unbroken --steps-per-epoch 1000000 --val-freq 0 --max-steps "$steps"
 same checkpoints/stopped/latest_net_G.safetensors checkpoints/unbroken/latest_net_G.safetensors
 
 # Twice: it ends in the middle of a step. The reference backend takes many seconds for one.
@@ -95,4 +95,12 @@ grep -q 'interrupted; what is written is whole' err ||
     problem "two interrupts are not told: $(cat err)"
 absent checkpoints/twice/checkpoint.safetensors
 no_halves checkpoints
+
+# What ends it otherwise.
+expect 3 'nowhere' train --method asp --dataroot nowhere
+# shellcheck disable=SC2086
+expect 1 'step [0-9]*: .*not finite' train $tiny --name wild --quiet --gan-mode nonsaturating --normD none \
+    --weight-norm none --init-gain 1000 --lr 1000 --max-steps 30
+absent checkpoints/asp checkpoints/wild/checkpoint.safetensors
 finish
+

@@ -169,6 +169,15 @@ static int end_epoch(rst_train_run *r, int epoch, rst_error *err)
 /* Steps -----------------------------------------------------------------------------------------
  */
 
+/* A file that cannot be used costs no work: the training goes on where it was once that is mended.
+ */
+static void keep_work(rst_train_run *r)
+{
+    if (r->m->step > 0 && rst__train_save(r, NULL) == 0)
+        rst__log(RST_LOG_WARN, "%s: saved after step %lld; --resume goes on from there", r->dir,
+                 (long long)r->m->step);
+}
+
 static int one_step(rst_train_run *r, supply *s, pace *p, rst_error *err)
 {
     const rst_train_options *o = r->o;
@@ -177,6 +186,8 @@ static int one_step(rst_train_run *r, supply *s, pace *p, rst_error *err)
                                    .t = (double)r->m->step / (double)r->steps,
                                    .lr = rst_schedule_rate(&r->schedule, epoch) };
     int rc = next_batches(r, s, err);
+    if (rc < 0)
+        keep_work(r);
     if (rc == 0)
         rc = rst__method_step(r->m, s->batch, s->count, when, NULL, NULL, err);
     if (rc < 0)

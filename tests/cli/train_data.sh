@@ -85,6 +85,10 @@ head -c $(($(wc -c <"$b") * 3 / 4)) "$b" >cut
 cp cut "$b"
 # shellcheck disable=SC2086 # several words
 expect 3 "^restain: $b: truncated PNG" train $small --quiet --print-freq 1 --dataroot set
-check 'not two steps before the damage' test "$(wc -l <checkpoints/run/metrics.csv)" = 3
+check 'not two steps before the damage' test "$(grep -c ,train, checkpoints/run/metrics.csv)" = 2
+cp "whole/${b#set/}" "$b"
+# shellcheck disable=SC2086 # several words
+expect 0 - train $small --quiet --print-freq 1 --dataroot set --resume
+check 'not all five steps once it is mended' test "$(grep -c ,train, checkpoints/run/metrics.csv)" = 5
 no_halves checkpoints
 finish

@@ -13,6 +13,7 @@
 
 #include <restain/train.h>
 
+#include "base/alloc.h"
 #include "base/file.h"
 #include "support/tree.h"
 
@@ -119,27 +120,61 @@ static void test_flags_help(void **state)
     assert_int_equal(f.pairs, PAIRS);
 }
 
-static int64_t steps_seen;
+static int64_t first_seen, steps_seen;
 
 static int count_step(void *user, const rst_train_progress *p)
 {
     (void)user;
+    if (first_seen == 0)
+        first_seen = p->step;
     steps_seen = p->step;
     return 0;
 }
 
+static void *weights_of(const char *run, size_t *len)
+{
+    char name[64];
+    void *buf;
+    rst_error err = RST_ERROR_INIT;
+    (void)snprintf(name, sizeof name, "runs/%s/latest_net_G.safetensors", run);
+    if (rst__file_read(tree_path(name), 1 << 24, &buf, len, &err) < 0)
+        fail_msg("%s", err.msg);
+    return buf;
+}
+
+/* It stops the training at its batch; when the file is whole again, the training goes on from
+ * there and ends as one that never met it. */
 static void test_damage_in_the_middle(void **state)
 {
     (void)state;
     rst_train_options o = options();
     rst_error err = RST_ERROR_INIT;
+    o.m.n_epochs = 2;
+    o.m.n_epochs_decay = 0;
     o.progress = count_step;
-    steps_seen = 0;
+    o.name = "unbroken";
+    if (rst_train(&o, &err) < 0)
+        fail_msg("%s", err.msg);
+    o.name = "run";
     tree_damage("set/trainB/4.png", 0.7);
     assert_int_equal(rst_train(&o, &err), RST_EFORMAT);
     if (!strstr(err.msg, "set/trainB/4.png: "))
         fail_msg("%s", err.msg);
     assert_int_equal(steps_seen, 4); /* items 0 to 3 were fine */
+
+    tree_picture("set/trainB/4.png", SIDE, SIDE, 3, 160);
+    o.overwrite = false;
+    o.resume = true;
+    first_seen = 0;
+    if (rst_train(&o, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_int_equal(first_seen, 5);
+    size_t n, m;
+    void *want = weights_of("unbroken", &n), *got = weights_of("run", &m);
+    assert_int_equal(n, m);
+    assert_memory_equal(want, got, n);
+    rst__free(want);
+    rst__free(got);
 }
 
 int main(void)

@@ -40,11 +40,17 @@ typedef enum rst_synth_kind {
 /** How a slide is. Start from rst_synth_defaults. */
 typedef struct rst_synth_options {
     uint64_t seed;
-    double mpp;     /**< micrometres per pixel, 0.2..2; 0.5 */
-    int level;      /**< HER2 level 0..3 of all tumour; -1: each region has its own */
-    double tumour;  /**< about the share of the tissue that is tumour, 0..1; 0.5 */
-    double stain;   /**< how much the H&E's stains vary from seed to seed, 0..1; 1 */
-    double scanner; /**< how much blur, white and noise vary from seed to seed, 0..1; 1 */
+    double mpp;            /**< micrometres per pixel, 0.2..2; 0.5 */
+    int level;             /**< HER2 level 0..3 of all tumour; -1: each region has its own */
+    double tumour;         /**< about the share of the tissue that is tumour, 0..1; 0.5 */
+    double stain;          /**< how much the H&E's stains vary from seed to seed, 0..1; 1 */
+    double scanner;        /**< how much blur, white and noise vary from seed to seed, 0..1; 1 */
+    double shift;          /**< um by which the IHC's section lies off the H&E's, 0..1000; 0 */
+    double elastic;        /**< um by which it is bent besides, 0..50; 0 */
+    double flaws;          /**< how often folds, pen, bubbles and blurred fields are met, 0..1; 0 */
+    int64_t width, height; /**< px: glass around tissue in the middle of (0, 0, width, height); 0:
+                              tissue everywhere */
+    double tissue;         /**< share of that area that is tissue, 0..1; 0.5 */
 } rst_synth_options;
 
 RST_API rst_synth_options rst_synth_defaults(void);
@@ -58,7 +64,8 @@ RST_API int rst_synth_new(rst_synth **out, const rst_synth_options *o, rst_error
 /** NULL is fine. */
 RST_API void rst_synth_free(rst_synth *s);
 
-/** Where the parts of a rectangle go; each h x w, rows from the top; NULL: not wanted. */
+/** Where the parts of a rectangle go, the truth as the H&E lies; each h x w, rows from the top;
+ * NULL: not wanted. */
 typedef struct rst_synth_view {
     uint8_t *he;      /**< [3] RGB of the H&E */
     uint8_t *ihc;     /**< [3] RGB of the IHC */

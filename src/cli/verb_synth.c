@@ -17,7 +17,16 @@ enum {
     VAL,
     JPEG,
     SLIDE,
+    IHC,
+    TRUTH,
+    PATTERN,
     SEED,
+    TUMOUR,
+    STAIN,
+    SCANNER,
+    SHIFT,
+    ELASTIC,
+    FLAWS,
     TISSUE,
     MPP,
     TILE,
@@ -42,14 +51,36 @@ static const cli_option options[COUNT] = {
     [SIZE] = { "size", 0, CLI_INT, "S", .lo = 16, .hi = 8192, .usual = "512",
                .help = "Side of a pair's pictures in pixels" },
     [LEVEL] = { "level", 0, CLI_INT, "N", .lo = 0, .hi = 3,
-                .help = "HER2 level of every pair; the default takes 0, 1+, 2+ and 3+ in turn" },
+                .help =
+                    "HER2 level of all tumour. By default pairs take 0, 1+, 2+ and 3+ in turn, and "
+                    "each region of a slide has its own" },
     [VAL] = { "val-share", 0, CLI_REAL, "X", .lo = 0, .hi = 1, .usual = "0.2",
               .help = "Share of the pairs that go into valA and valB" },
     [JPEG] = { "jpeg", 0, CLI_INT, "Q", .lo = 1, .hi = 100,
                .help = "Write the pairs as JPEG of this quality instead of PNG" },
     [SLIDE] = { "slide", 0, CLI_TEXT, "WxH", .help = "Make a slide of this many pixels" },
+    [IHC] = { "ihc", 0, CLI_PATH, "FILE", .help = "Write the slide's IHC-HER2 too" },
+    [TRUTH] = { "truth", 0, CLI_PATH, "FILE",
+                .help =
+                    "Write what is true of the slide too, lossless: red is the HER2 level (255: no "
+                    "tumour), green 100 x optical density of the DAB, blue the kind of nucleus" },
+    [PATTERN] = { "pattern", 0, CLI_FLAG,
+                  .help = "Fill the slide with a plain, quick pattern instead of tissue" },
     [SEED] = { "seed", 0, CLI_INT, "N", .lo = 0, .hi = 9007199254740992.0, .usual = "0",
                .help = "The same seed gives the same bytes" },
+    [TUMOUR] = { "tumour", 0, CLI_REAL, "X", .lo = 0, .hi = 1, .usual = "0.5",
+                 .help = "About the share of a slide's tissue that is tumour" },
+    [STAIN] = { "stain-variation", 0, CLI_REAL, "X", .lo = 0, .hi = 1, .usual = "1",
+                .help = "How much the H&E's stains differ from pair to pair, from seed to seed" },
+    [SCANNER] = { "scanner-variation", 0, CLI_REAL, "X", .lo = 0, .hi = 1, .usual = "1",
+                  .help = "How much the scanner's blur, white and noise differ" },
+    [SHIFT] = { "shift", 0, CLI_REAL, "UM", .lo = 0, .hi = 1000, .usual = "0",
+                .help = "Lay the IHC this many micrometres aside, as a serial section lies; truth "
+                        "stays with the H&E" },
+    [ELASTIC] = { "elastic", 0, CLI_REAL, "UM", .lo = 0, .hi = 50, .usual = "0",
+                  .help = "Bend the IHC's section by this many micrometres" },
+    [FLAWS] = { "artefacts", 0, CLI_REAL, "X", .lo = 0, .hi = 1, .usual = "0",
+                .help = "How often folds, pen, bubbles and fields out of focus are met" },
     [TISSUE] = { "tissue", 0, CLI_REAL, "X", .lo = 0, .hi = 1, .usual = "0.5",
                  .help = "Share of the slide that is tissue" },
     [MPP] = { "mpp", 0, CLI_REAL, "UM", .lo = 0, .hi = 100000, .usual = "0.5",
@@ -97,6 +128,23 @@ static int progress(void *user, int64_t done, int64_t total)
     return 0;
 }
 
+/* What pairs and slides share. */
+static rst_synth_options tissue_options(const cli_value *v)
+{
+    rst_synth_options o = rst_synth_defaults();
+    o.seed = (uint64_t)v[SEED].i;
+    o.level = v[LEVEL].given ? (int)v[LEVEL].i : -1;
+    if (v[PAIRS].given || (v[MPP].d >= 0.2 && v[MPP].d <= 2))
+        o.mpp = v[MPP].d; /* a slide may claim any */
+    o.tumour = v[TUMOUR].d;
+    o.stain = v[STAIN].d;
+    o.scanner = v[SCANNER].d;
+    o.shift = v[SHIFT].d;
+    o.elastic = v[ELASTIC].d;
+    o.flaws = v[FLAWS].d;
+    return o;
+}
+
 static int make_pairs(const cli_value *v, const char *out, rst_error *err)
 {
     rst_synth_pairs_options o = rst_synth_pairs_defaults();
@@ -105,9 +153,7 @@ static int make_pairs(const cli_value *v, const char *out, rst_error *err)
     o.val_share = v[VAL].d;
     o.jpeg = v[JPEG].given ? (int)v[JPEG].i : 0;
     o.overwrite = v[OVERWRITE].given;
-    o.slide.seed = (uint64_t)v[SEED].i;
-    o.slide.level = v[LEVEL].given ? (int)v[LEVEL].i : -1;
-    o.slide.mpp = v[MPP].d;
+    o.slide = tissue_options(v);
     o.progress = progress;
     const int rc = rst_synth_pairs(out, &o, err);
     if (rc == 0 && !v[QUIET].given)
@@ -116,34 +162,74 @@ static int make_pairs(const cli_value *v, const char *out, rst_error *err)
     return rc;
 }
 
+static rst_slide_recipe recipe_of(const cli_value *v)
+{
+    return (rst_slide_recipe){ .seed = (uint64_t)v[SEED].i,
+                               .tissue = v[TISSUE].d,
+                               .empty = v[TISSUE].d == 0,
+                               .mpp = v[MPP].d,
+                               .tile = (int)v[TILE].i,
+                               .quality = (int)v[QUALITY].i,
+                               .max_levels = v[LEVELS].given ? (int)v[LEVELS].i : 0,
+                               .compression = (rst_pyramid_compression)v[COMPRESSION].i,
+                               .layout = (rst_pyramid_layout)v[LAYOUT].i,
+                               .classic = v[CLASSIC].given,
+                               .big_endian = v[BIGENDIAN].given,
+                               .mislabelled = v[MISLABELLED].given,
+                               .spoilt = v[SPOILT].given ? v[SPOILT].d : 0,
+                               .keep = v[KEEP].given ? v[KEEP].d : 0,
+                               .progress = progress };
+}
+
+static int write_slide(const cli_value *v, const char *out, const rst_slide_recipe *r,
+                       rst_error *err)
+{
+    cli_guard(out);
+    const int rc = rst__slide_make(out, r, err);
+    cli_guard(NULL);
+    if (rc == 0 && !v[QUIET].given)
+        cli_say("%s: a made slide of %lld x %lld pixels", out, (long long)r->width,
+                (long long)r->height);
+    return rc;
+}
+
+/* The H&E and what is asked for beside it. */
+static int write_tissue(const cli_value *v, const char *out, rst_slide_recipe *r, rst_error *err)
+{
+    rst_synth_options o = tissue_options(v);
+    rst_synth *s;
+    o.width = r->width;
+    o.height = r->height;
+    o.tissue = v[TISSUE].d;
+    int rc = rst_synth_new(&s, &o, err);
+    if (rc < 0)
+        return rc;
+    r->synth = s;
+    rc = write_slide(v, out, r, err);
+    r->part = RST_SLIDE_IHC;
+    if (rc == 0 && v[IHC].given)
+        rc = write_slide(v, v[IHC].text, r, err);
+    r->part = RST_SLIDE_TRUTH;
+    r->compression = RST_PYRAMID_DEFLATE;
+    if (rc == 0 && v[TRUTH].given)
+        rc = write_slide(v, v[TRUTH].text, r, err);
+    rst_synth_free(s);
+    return rc;
+}
+
 static int make_slide(const cli_value *v, const char *out, rst_error *err)
 {
-    rst_slide_recipe r = { .seed = (uint64_t)v[SEED].i,
-                           .tissue = v[TISSUE].d,
-                           .empty = v[TISSUE].d == 0,
-                           .mpp = v[MPP].d,
-                           .tile = (int)v[TILE].i,
-                           .quality = (int)v[QUALITY].i,
-                           .max_levels = v[LEVELS].given ? (int)v[LEVELS].i : 0,
-                           .compression = (rst_pyramid_compression)v[COMPRESSION].i,
-                           .layout = (rst_pyramid_layout)v[LAYOUT].i,
-                           .classic = v[CLASSIC].given,
-                           .big_endian = v[BIGENDIAN].given,
-                           .mislabelled = v[MISLABELLED].given,
-                           .spoilt = v[SPOILT].given ? v[SPOILT].d : 0,
-                           .keep = v[KEEP].given ? v[KEEP].d : 0 };
+    rst_slide_recipe r = recipe_of(v);
     if (!parse_size(v[SLIDE].text, &r.width, &r.height))
         return rst_fail(err, RST_EINVAL, "--slide: '%s' is no size like 20000x15000",
                         v[SLIDE].text);
-    if (!v[OVERWRITE].given && rst__exists(out))
-        return rst_fail(err, RST_EINVAL, "%s: exists; give --overwrite to replace it", out);
-    cli_guard(out);
-    const int rc = rst__slide_make(out, &r, err);
-    cli_guard(NULL);
-    if (rc == 0 && !v[QUIET].given)
-        cli_say("%s: a made slide of %lld x %lld pixels", out, (long long)r.width,
-                (long long)r.height);
-    return rc;
+    const char *const file[] = { out, v[IHC].text, v[TRUTH].text };
+    for (int k = 0; k < 3 && !v[OVERWRITE].given; k++)
+        if (file[k] && rst__exists(file[k]))
+            return rst_fail(err, RST_EINVAL, "%s: exists; give --overwrite to replace it", file[k]);
+    if (v[PATTERN].given && (v[IHC].given || v[TRUTH].given))
+        return rst_fail(err, RST_EINVAL, "--pattern: a pattern has neither --ihc nor --truth");
+    return v[PATTERN].given ? write_slide(v, out, &r, err) : write_tissue(v, out, &r, err);
 }
 
 static int run(const cli_args *a, rst_error *err)
@@ -163,18 +249,21 @@ const cli_verb cli_verb_synth = {
     .name = "synth",
     .usage = "(--pairs N | --slide WxH) [OPTION...] -o OUT",
     .brief = "make invented tissue: pairs of H&E and IHC with known truth, or a slide",
-    .text = "--pairs writes a data set in the layout of MIST (trainA, trainB, valA, valB) and "
-            "beside it "
-            "what is true of it: truth/SPLIT/NAME.level.png (HER2 level of the tumour, 255 "
-            "elsewhere), NAME.dab.png (100 x optical density of the DAB), NAME.nuclei.png (kind in "
-            "red, number in green and blue) and manifest.tsv. The level shows in the H&E by the "
-            "form of the cells, not by colour.\n"
-            "--slide writes a pyramidal TIFF with H&E-like stroma, nests of cells and nuclei on "
-            "white. Any size is made in little memory. The other options make the kinds of files "
-            "that scanners and converters write, damaged ones too.\n"
-            "The same options give the same bytes.",
+    .text =
+        "--pairs writes a data set in the layout of MIST (trainA, trainB, valA, valB) and "
+        "beside it "
+        "what is true of it: truth/SPLIT/NAME.level.png (HER2 level of the tumour, 255 "
+        "elsewhere), NAME.dab.png (100 x optical density of the DAB), NAME.nuclei.png (kind in "
+        "red, number in green and blue) and manifest.tsv. The level shows in the H&E by the "
+        "form of the cells, not by colour.\n"
+        "--slide writes a pyramidal TIFF of the same tissue, on glass, whose tumour regions differ "
+        "in "
+        "level; --ihc and --truth write what belongs to it. Any size is made in little memory. The "
+        "other options make the kinds of files that scanners and converters write, damaged ones "
+        "too.\n"
+        "The same options give the same bytes.",
     .examples = "restain synth --pairs 400 --size 512 --seed 1 -o synthetic\n"
-                "restain synth --slide 20000x20000 trial.ome.tif\n"
+                "restain synth --slide 20000x20000 --ihc ihc.ome.tif trial.ome.tif\n"
                 "restain synth --slide 4096x3072 --layout subifd --big-endian --mpp 0 odd.tif",
     .options = options,
     .count = COUNT,

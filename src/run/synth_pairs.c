@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/synth_pairs.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <restain/image.h>
 
@@ -158,8 +161,7 @@ static void measure(const plate *p, int64_t n, entry *e)
     int64_t tumour = 0, positive = 0;
     double sum = 0;
     for (int64_t i = 0; i < n * n; i++) {
-        const float scaled = p->od[i] * 100 + 0.5f;
-        p->dab.px[i] = (uint8_t)(scaled > 255 ? 255 : scaled);
+        p->dab.px[i] = rst__synth_grey(p->od[i]);
         tumour += p->level.px[i] != RST_SYNTH_NO_LEVEL;
         positive += p->od[i] > 0.15f;
         sum += p->od[i];
@@ -268,6 +270,28 @@ static int write_manifest(const job *j, rst_error *err)
     return rc;
 }
 
+/* Whether a file has a name that we give: NNNNN_train_..., NNNNN_val_... */
+static bool is_ours(const char *name)
+{
+    return strspn(name, "0123456789") == 5 &&
+           (!strncmp(name + 5, "_train_", 7) || !strncmp(name + 5, "_val_", 5));
+}
+
+/* An overwritten set leaves nothing behind that the new one does not have. */
+static int clear_folder(const char *path, rst_error *err)
+{
+    DIR *d = opendir(path);
+    if (!d)
+        return rst_fail(err, RST_EOUTPUT, "%s: cannot read: %s", path, strerror(errno));
+    int rc = 0;
+    for (const struct dirent *e; rc == 0 && (e = readdir(d));)
+        if (is_ours(e->d_name) && unlinkat(dirfd(d), e->d_name, 0) < 0)
+            rc = rst_fail(err, RST_EOUTPUT, "%s/%s: cannot remove: %s", path, e->d_name,
+                          strerror(errno));
+    (void)closedir(d);
+    return rc;
+}
+
 static int make_folders(const job *j, rst_error *err)
 {
     static const char *const folder[] = { "trainA", "trainB",      "valA",
@@ -283,6 +307,8 @@ static int make_folders(const job *j, rst_error *err)
                           path.s);
         else
             rc = rst__mkdirs(path.s, err);
+        if (rc == 0 && j->o->overwrite)
+            rc = clear_folder(path.s, err);
         rst__str_free(&path);
     }
     return rc;

@@ -4,7 +4,17 @@
 #ifndef RST_SLIDE_MAKE_H
 #define RST_SLIDE_MAKE_H
 
+#include <restain/synth.h>
+
 #include "slide/pyramid.h"
+
+/* What a slide of synthetic tissue shows. */
+typedef enum rst_slide_part {
+    RST_SLIDE_HE,
+    RST_SLIDE_IHC,
+    RST_SLIDE_TRUTH /* red: HER2 level, 255 for none; green: 100 x DAB's optical density; blue: kind
+                       of nucleus. True at level 0 alone: the smaller ones are means */
+} rst_slide_part;
 
 /* All zero but the size is the default. */
 typedef struct rst_slide_recipe {
@@ -19,6 +29,12 @@ typedef struct rst_slide_recipe {
     bool classic, big_endian, mislabelled;
     double spoilt; /* > 0: the tile this far into the slide (in raster order, < 1) is damaged */
     double keep;   /* > 0: the finished file is cut to this share of its bytes */
+    const rst_synth
+        *synth;          /* borrowed: its rectangle (0, 0, width, height) in place of the pattern */
+    rst_slide_part part; /* of it */
+    /* Called after each row of tiles; anything but 0 stops. May be NULL. */
+    int (*progress)(void *user, int64_t done, int64_t total);
+    void *user;
 } rst_slide_recipe;
 
 /**
@@ -34,9 +50,11 @@ int rst__slide_pattern(const rst_slide_recipe *r, int64_t x, int64_t y, int64_t 
                        uint8_t *rgb, size_t pitch, bool *blank, rst_error *err);
 
 /**
- * Writes the slide, tile by tile. The same recipe gives the same bytes.
+ * Writes the slide, tile by tile, in as many threads as OpenMP has. The same recipe gives the same
+ * bytes.
  *
- * @return 0, RST_EINVAL (recipe; a file too large for classic TIFF), RST_EOUTPUT, RST_ENOMEM
+ * @return 0, RST_EINVAL (recipe; a file too large for classic TIFF), RST_EOUTPUT, RST_ENOMEM,
+ *         RST_ECANCELLED
  */
 int rst__slide_make(const char *path, const rst_slide_recipe *r, rst_error *err);
 

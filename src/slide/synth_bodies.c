@@ -5,21 +5,23 @@
 
 #include "slide/synth_parts.h"
 
-static int clamp(int v, int lo, int hi)
+static int clamp(float v)
 {
-    return v < lo ? lo : v > hi ? hi : v;
+    return v < 0 ? 0 : v > SYNTH_SIDE ? SYNTH_SIDE : (int)v;
+}
+
+synth_box rst__synth_box(float x, float y, float far)
+{
+    return (synth_box){ clamp(x - far), clamp(y - far), clamp(x + far + 1), clamp(y + far + 1) };
 }
 
 static void draw_body(synth_block *b, int which)
 {
     const synth_cell *c = b->cell + which;
     const float far = c->reach * 1.9f, weight = c->r * c->r;
-    const int x0 = clamp((int)(c->x - far), 0, SYNTH_SIDE),
-              x1 = clamp((int)(c->x + far) + 1, 0, SYNTH_SIDE);
-    const int y0 = clamp((int)(c->y - far), 0, SYNTH_SIDE),
-              y1 = clamp((int)(c->y + far) + 1, 0, SYNTH_SIDE);
-    for (int y = y0; y < y1; y++)
-        for (int x = x0; x < x1; x++) {
+    const synth_box in = rst__synth_box(c->x, c->y, far);
+    for (int y = in.y0; y < in.y1; y++)
+        for (int x = in.x0; x < in.x1; x++) {
             const int at = y * SYNTH_SIDE + x;
             const float dx = (float)x + b->wave[0][at] - c->x;
             const float dy = (float)y + b->wave[1][at] - c->y;
@@ -122,13 +124,10 @@ static void draw_nucleus(synth_block *b, const synth_cell *c)
 {
     const dress d = dress_of(c);
     const float long_r = c->r * c->stretch, short_r = c->r / c->stretch, far = long_r + 4;
-    const int x0 = clamp((int)(c->x - far), 0, SYNTH_SIDE),
-              x1 = clamp((int)(c->x + far) + 1, 0, SYNTH_SIDE);
-    const int y0 = clamp((int)(c->y - far), 0, SYNTH_SIDE),
-              y1 = clamp((int)(c->y + far) + 1, 0, SYNTH_SIDE);
+    const synth_box in = rst__synth_box(c->x, c->y, far);
     const float sa = 0.3f * c->tone, se = 0.3f * c->si; /* where the nucleolus is */
-    for (int y = y0; y < y1; y++)
-        for (int x = x0; x < x1; x++) {
+    for (int y = in.y0; y < in.y1; y++)
+        for (int x = in.x0; x < in.x1; x++) {
             const int at = y * SYNTH_SIDE + x;
             const float dx = (float)x + 0.8f * b->wave[0][at] - c->x;
             const float dy = (float)y + 0.8f * b->wave[1][at] - c->y;

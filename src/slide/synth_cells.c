@@ -84,7 +84,7 @@ static int try_lumen(synth_block *b, bool duct, int64_t i, int64_t j, rst_error 
     const double size = rst__synth_unit(rst__synth_next(&h));
     const synth_place p = rst__synth_place(s, x, y);
     if (duct) {
-        if (p.tumour > -0.1f || p.fat > -0.02f)
+        if (p.tumour > -0.1f || p.fat > -0.02f || p.tissue < 40)
             return 0;
         return add_lumen(b, x, y, 10 + 34 * size * size, 19, true, h, err);
     }
@@ -160,10 +160,10 @@ static site site_at(const rst_synth *s, int field, double pitch, double jitter, 
 /* Whether a place lies within a fat cell, which none but its own wall may stain. */
 static bool in_fat(const synth_block *b, float x, float y)
 {
-    for (int k = 0; k < b->cells; k++) {
+    for (int k = 0; k < b->fats; k++) {
         const synth_cell *c = b->cell + k;
         const float dx = x - c->x, dy = y - c->y;
-        if (c->kind == SYNTH_FAT && dx * dx + dy * dy < c->reach * c->reach)
+        if (dx * dx + dy * dy < c->reach * c->reach)
             return true;
     }
     return false;
@@ -177,7 +177,7 @@ static int try_tumour(synth_block *b, int level, int64_t i, int64_t j, rst_error
     if (rst__synth_level(s, t.x, t.y) != level)
         return 0;
     const synth_place p = rst__synth_place(s, t.x, t.y);
-    if (p.tumour <= 0)
+    if (p.tumour <= 0 || p.tissue < 3)
         return 0;
     const float mpp = (float)s->o.mpp;
     synth_cell c = { .x = local(t.x, s->o.mpp, b->x0),
@@ -205,7 +205,7 @@ static int try_stroma(synth_block *b, bool lymph, int64_t i, int64_t j, rst_erro
     site t = site_at(s, lymph ? SYNTH_LYMPH_SITE : SYNTH_FIBRO_SITE, lymph ? 8.6 : 15,
                      lymph ? 0.2 : 0.4, i, j);
     const synth_place p = rst__synth_place(s, t.x, t.y);
-    if (p.tumour > -0.035f || p.fat > -0.01f)
+    if (p.tumour > -0.035f || p.fat > -0.01f || p.tissue < 3)
         return 0;
     const float chance = lymph ? (p.crowd > 0 ? 0.85f : 0.03f) : p.crowd > 0.02f ? 0.1f : 0.42f;
     if (rst__synth_unit(rst__synth_next(&t.hash)) > chance)
@@ -234,7 +234,7 @@ static int try_fat(synth_block *b, int64_t i, int64_t j, rst_error *err)
     const double pitch = 62;
     site t = site_at(s, SYNTH_FAT_SITE, pitch, 0.22, i, j);
     const synth_place p = rst__synth_place(s, t.x, t.y);
-    if (p.fat < 0)
+    if (p.fat < 0 || p.tissue < 25)
         return 0;
     const synth_cell c = { .x = local(t.x, s->o.mpp, b->x0),
                            .y = local(t.y, s->o.mpp, b->y0),
@@ -288,6 +288,7 @@ int rst__synth_find_cells(synth_block *b, rst_error *err)
     int rc;
     b->cells = 0;
     rc = scan(b, GRID_FAT, 62, 100, err); /* first: nuclei keep out of it */
+    b->fats = b->cells;
     for (int level = 0; rc == 0 && level < RST_SYNTH_LEVELS; level++)
         if (b->s->o.level < 0 || b->s->o.level == level) {
             const double pitch = rst__synth_look[level].spacing;

@@ -18,9 +18,34 @@ static float bend(const rst_synth *s, int field, double x, double y)
            34 * (noise(s, field, x + 977, y, 47) - 0.5f);
 }
 
+/* um from the tissue's edge, about: |u|^4 + |v|^4 below a bound that gives the share asked for,
+ * over its slope; the edge is ragged, and tears go through. u and v run over -1..1. */
+static double tissue_at(const rst_synth *s, double x, double y)
+{
+    const rst_synth_options *o = &s->o;
+    const double far = 1000;
+    if (!o->width || o->tissue >= 1)
+        return far;
+    const double w = (double)o->width * o->mpp, h = (double)o->height * o->mpp;
+    const double u = 2 * x / w - 1, v = 2 * y / h - 1;
+    const double inner =
+        o->tissue / 0.927; /* the area of |u|^4 + |v|^4 < 1 is 0.927 of the square */
+    const double slope = 8 * hypot(u * u * u / w, v * v * v / h) + 1e-9;
+    double d = fmin(far, fmax(-far, (inner * inner - u * u * u * u - v * v * v * v) / slope));
+    if (o->tissue <= 0 || d < -200)
+        return -far;
+    d += 0.06 * fmin(w, h) * (noise(s, SYNTH_EDGE_WIDE, x, y, 0.2 * fmin(w, h)) - 0.5f) * 2;
+    d += 16 * (noise(s, SYNTH_EDGE_FINE, x, y, 40) + noise(s, SYNTH_EDGE_FINE, x, y, 9) - 1);
+    const double tear = (fabs(noise(s, SYNTH_TEAR, x, y, 2600) - 0.5) - 0.012) * 1500;
+    return fmin(d, tear);
+}
+
 synth_place rst__synth_place(const rst_synth *s, double x, double y)
 {
-    synth_place p;
+    synth_place p = { .tumour = -1, .fat = -1, .crowd = -1, .necrosis = -1 };
+    p.tissue = (float)tissue_at(s, x, y);
+    if (p.tissue < -40)
+        return p;
     p.tumour = 0.62f * noise(s, SYNTH_TUMOUR, x, y, 130) +
                0.27f * noise(s, SYNTH_TUMOUR_FINE, x, y, 48) +
                0.11f * noise(s, SYNTH_TUMOUR_EDGE, x, y, 17) - (float)s->edge;
@@ -39,6 +64,8 @@ int rst__synth_level(const rst_synth *s, double x, double y)
 {
     if (s->o.level >= 0)
         return s->o.level;
+    x += 420 * (noise(s, SYNTH_LEVEL_BEND, x, y, 350) - 0.5f);
+    y += 420 * (noise(s, SYNTH_LEVEL_BEND, x + 5000, y, 350) - 0.5f);
     const int64_t i = (int64_t)floor(x / LEVEL_PITCH), j = (int64_t)floor(y / LEVEL_PITCH);
     double best = INFINITY;
     int level = 0;
@@ -96,6 +123,7 @@ synth_place rst__synth_between(const synth_block *b, int x, int y)
     r.fat = blend(p[0].fat, p[1].fat, q[0].fat, q[1].fat, u, v);
     r.crowd = blend(p[0].crowd, p[1].crowd, q[0].crowd, q[1].crowd, u, v);
     r.necrosis = blend(p[0].necrosis, p[1].necrosis, q[0].necrosis, q[1].necrosis, u, v);
+    r.tissue = blend(p[0].tissue, p[1].tissue, q[0].tissue, q[1].tissue, u, v);
     r.tone = blend(p[0].tone, p[1].tone, q[0].tone, q[1].tone, u, v);
     r.thick = blend(p[0].thick, p[1].thick, q[0].thick, q[1].thick, u, v);
     for (int k = 0; k < 2; k++)

@@ -44,6 +44,8 @@ struct rst_synth {
     double edge;     /* the tumour field above which there is tumour */
     double angle[2]; /* cosine and sine of the fibres' main direction */
     double glands;   /* share of possible lumina that are there */
+    double shift[2]; /* um: where the IHC's section shows what the H&E shows here */
+    float ink[3];    /* optical density of a pen */
     synth_stain he_stain, ihc_stain;
     synth_scanner he_scanner, ihc_scanner;
 };
@@ -57,6 +59,7 @@ typedef struct synth_place {
     float tone;     /* 0..1: how dense the stroma is */
     float thick;    /* 0..1: of the section */
     float bend[2];  /* um: what bends the fibres, along and across them */
+    float tissue;   /* um from the edge of the tissue, about; < 0: glass */
 } synth_place;
 
 /* A cell, in px relative to the block's corner. */
@@ -87,6 +90,7 @@ typedef struct synth_block {
     synth_place place[SYNTH_POINTS * SYNTH_POINTS];
     synth_cell *cell; /* owned */
     int cells, cell_room;
+    int fats;           /* the first of them are fat */
     synth_lumen *lumen; /* owned */
     int lumina, lumen_room;
     /* Planes of SYNTH_AREA, owned in one block. */
@@ -105,6 +109,11 @@ typedef struct synth_block {
     float *row; /* scratch for the optics */
     uint8_t *level;
 } synth_block;
+
+/* The px of a block that lie within a distance of a point, and some more. */
+typedef struct synth_box {
+    int x0, y0, x1, y1; /* x0 <= x < x1 */
+} synth_box;
 
 /* How a body's pixel lies: px from the border with another cell or with what is not cell. */
 typedef struct synth_border {
@@ -161,7 +170,17 @@ enum { /* names of the random fields */
        SYNTH_HAIR,
        SYNTH_GRAIN_HE,
        SYNTH_GRAIN_IHC,
-       SYNTH_TUMOUR_SITE /* + level: keep last */
+       SYNTH_TUMOUR_SITE, /* + level */
+       SYNTH_EDGE_WIDE = SYNTH_TUMOUR_SITE + RST_SYNTH_LEVELS,
+       SYNTH_EDGE_FINE,
+       SYNTH_TEAR,
+       SYNTH_ELASTIC,
+       SYNTH_ELASTIC2,
+       SYNTH_FOLD,
+       SYNTH_PEN,
+       SYNTH_BUBBLE,
+       SYNTH_BLURRED,
+       SYNTH_LEVEL_BEND
 };
 
 /* Layout. x, y in um on the plane. */
@@ -177,6 +196,7 @@ int rst__synth_find_lumina(synth_block *b, rst_error *err);
 int rst__synth_find_cells(synth_block *b, rst_error *err);
 /* inside > 0: where its reach ends the body goes on, to about 150 um times this further */
 synth_border rst__synth_border(const synth_block *b, int at, const synth_cell *c, float inside);
+synth_box rst__synth_box(float x, float y, float far);
 void rst__synth_draw_bodies(synth_block *b);
 void rst__synth_draw_nuclei(synth_block *b);
 void rst__synth_texture(synth_block *b);
@@ -190,5 +210,24 @@ void rst__synth_blur(const synth_block *b, float *plane, float sigma);
 /* The byte of a channel at a px of the block. */
 uint8_t rst__synth_byte(const synth_block *b, const synth_scanner *sc, int field, int x, int y,
                         int channel);
+
+/* Flaws of a section (0: H&E, 1: IHC) at a place, in um. */
+typedef struct synth_flaw {
+    float thick; /* 1 is usual, 2 a fold */
+    float ink;   /* 0..1 */
+    float shade; /* 1 is usual */
+    float blur;  /* 0..1: out of focus */
+} synth_flaw;
+
+synth_flaw rst__synth_flaw(const rst_synth *s, int section, double x, double y);
+/* What flaws do to the light, before the optics and in them. */
+void rst__synth_flaw_light(synth_block *b, int section);
+void rst__synth_flaw_blur(synth_block *b, int channel, float sigma);
+
+/* 100 x optical density as a byte: how truth is written. */
+uint8_t rst__synth_grey(float dab);
+
+/* The serial section: where the IHC shows what lies at a place of the H&E, in um. */
+void rst__synth_section(const rst_synth *s, double x, double y, double *dx, double *dy);
 
 #endif

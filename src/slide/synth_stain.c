@@ -40,6 +40,13 @@ void rst__synth_stains(rst_synth *s)
         s->ihc_stain.eos[k] = DAB[k];
     }
     s->ihc_stain.amount[0] = s->ihc_stain.amount[1] = 1;
+    rst_rng ink = rst__rng(s->o.seed, "synth pen");
+    static const float PEN[3][3] = { { 1.1f, 0.5f, 0.25f },
+                                     { 0.9f, 0.3f, 0.8f },
+                                     { 1.2f, 1.2f, 1.2f } };
+    const int64_t colour = rst__rng_below(&ink, 3);
+    for (int k = 0; k < 3; k++)
+        s->ink[k] = PEN[colour][k];
 }
 
 void rst__synth_absorb(synth_block *b, const synth_stain *st, const float *first,

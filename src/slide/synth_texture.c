@@ -109,13 +109,22 @@ static tint ground(const synth_block *b, int x, int y, const synth_place *p)
 {
     const int at = y * SYNTH_SIDE + x;
     tint t = stroma(b, x, y, p);
+    const tint glass = { 0, 0, 0, 0 };
     if (b->fat[at] > -0.5f)
         t = lerp(t, fat(b, at), clamp01(b->fat[at] + 0.5f));
     if (p->necrosis > -0.01f)
         t = lerp(t, necrosis(b, at), clamp01(p->necrosis / 0.02f + 0.5f));
     if (b->hole[at] < 1)
         t = lerp(t, lumen(b, at), clamp01(0.5f - b->hole[at]));
+    if (p->tissue < 2)
+        t = lerp(glass, t, clamp01(0.5f + 0.25f * p->tissue));
     return t;
+}
+
+/* > 0 where tumour fills the gaps between its cells. */
+static float within(const synth_place *p)
+{
+    return fminf(fminf(p->tumour - 0.012f, -p->necrosis), p->tissue / 150);
 }
 
 static void fill(synth_block *b, int x, int y)
@@ -126,8 +135,7 @@ static void fill(synth_block *b, int x, int y)
     synth_border e = { .cover = 0 };
     const synth_cell *c = b->own1[at] >= 0 ? b->cell + b->own1[at] : NULL;
     if (c)
-        e = rst__synth_border(
-            b, at, c, c->kind == RST_SYNTH_TUMOUR ? fminf(p.tumour - 0.012f, -p.necrosis) : 0);
+        e = rst__synth_border(b, at, c, c->kind == RST_SYNTH_TUMOUR ? within(&p) : 0);
     if (e.cover < 1)
         t = ground(b, x, y, &p);
     if (e.cover > 0) {

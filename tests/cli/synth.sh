@@ -22,6 +22,8 @@ check 'the manifest does not fit its levels' awk -F '\t' '
     END { exit bad + (NR != 11) }' one/manifest.tsv
 
 expect 2 'one/trainA: exists' synth --pairs 2 --size 32 -o one
+expect 0 . synth --pairs 3 --size 32 --overwrite -o one
+check "old pairs are left" test "$(find one -type f | wc -l)" = 16
 expect 0 . synth --pairs 2 --size 32 --level 3 --val-share 0.5 --jpeg 80 -o jpeg
 check 'no JPEG' test -s jpeg/valB/00001_val_3+.jpg
 expect 2 'either --pairs or --slide' synth -o x
@@ -29,5 +31,24 @@ expect 2 'either --pairs or --slide' synth --pairs 2 --slide 60x60 -o x
 expect 2 'name one output' synth --pairs 2
 expect 2 'name one output' synth --pairs 2 -o x y
 : >file
+
+# Slides: the same file from any number of threads; what belongs to it; the pattern.
+expect 0 "s.tif: a made slide" synth --slide 700x500 --seed 2 --tile 128 --ihc ihc.tif --truth truth.tif s.tif
+OMP_NUM_THREADS=3 expect 0 - synth -q --slide 700x500 --seed 2 --tile 128 t.tif
+same s.tif t.tif
+for file in s.tif ihc.tif truth.tif; do
+    expect 0 - info "$file"
+    check "$file has another size" grep -q "^width: *700" out
+done
+expect 0 . synth --slide 700x500 --seed 2 --tile 128 --artefacts 1 --stain-variation 0 flawed.tif
+differ s.tif flawed.tif
+expect 0 . synth --slide 700x500 --seed 2 --tile 128 --shift 8 --elastic 4 --ihc aside.tif he.tif
+same s.tif he.tif
+differ ihc.tif aside.tif
+expect 0 . synth --slide 300x200 --pattern pattern.tif
+expect 2 "neither --ihc nor --truth" synth --slide 300x200 --pattern --ihc x.tif y.tif
+expect 2 "s.tif: exists" synth --slide 300x200 s.tif
+expect 2 "ihc.tif: exists" synth --slide 300x200 --ihc ihc.tif z.tif
+absent z.tif
 expect 1 file synth --pairs 1 --size 32 -o file
 finish

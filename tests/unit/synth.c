@@ -13,6 +13,7 @@
 #include <restain/synth.h>
 
 #include "base/alloc.h"
+#include "slide/synth_parts.h"
 
 /* The parts of a rectangle, owned. */
 typedef struct sheet {
@@ -93,6 +94,106 @@ static void test_any_rectangle_shows_the_same(void **state)
         drop(&whole);
     }
     rst_synth_free(s);
+}
+
+/* Sections aside, flaws and glass keep to it, each with the others. */
+static void test_options_keep_to_the_rectangles(void **state)
+{
+    (void)state;
+    rst_synth_options o = rst_synth_defaults();
+    o.shift = 30;
+    o.elastic = 20;
+    o.flaws = 1;
+    o.width = 900;
+    o.height = 800;
+    o.tissue = 0.6;
+    for (o.seed = 0; o.seed < 2; o.seed++) {
+        rst_synth *s = NULL;
+        assert_int_equal(rst_synth_new(&s, &o, NULL), 0);
+        sheet whole = draw(s, 100, 200, 420, 330), t = draw(s, 180, 300, 300, 200);
+        assert_part(&whole, &t, 80, 100);
+        drop(&whole);
+        drop(&t);
+        rst_synth_free(s);
+    }
+}
+
+/* How well two pictures' densities agree: Pearson's r of green. */
+static double agree(const uint8_t *a, const uint8_t *b, int64_t n)
+{
+    double sa = 0, sb = 0, aa = 0, bb = 0, ab = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double u = a[3 * i + 1], v = b[3 * i + 1];
+        sa += u;
+        sb += v;
+        aa += u * u;
+        bb += v * v;
+        ab += u * v;
+    }
+    const double m = (double)n;
+    return (m * ab - sa * sb) / sqrt((m * aa - sa * sa) * (m * bb - sb * sb));
+}
+
+/* A section aside shows at p what the other shows at p + shift, and truth stays. */
+static void test_the_section_lies_aside(void **state)
+{
+    (void)state;
+    enum { N = 300 };
+    rst_synth_options o = rst_synth_defaults();
+    o.seed = 8;
+    o.level = 3;
+    rst_synth *plain = NULL, *aside = NULL;
+    assert_int_equal(rst_synth_new(&plain, &o, NULL), 0);
+    o.shift = 6; /* 12 px */
+    assert_int_equal(rst_synth_new(&aside, &o, NULL), 0);
+    sheet a = draw(aside, 0, 0, N, N), b = draw(plain, 0, 0, N, N);
+    assert_memory_equal(a.he, b.he, 3 * N * N);
+    assert_memory_equal(a.dab, b.dab, N * N * sizeof(float));
+    assert_memory_equal(a.level, b.level, N * N);
+    assert_true(agree(a.ihc, b.ihc, N * N) < 0.6);
+    const int64_t dx = llround(aside->shift[0] / o.mpp), dy = llround(aside->shift[1] / o.mpp);
+    assert_true(llabs(dx) + llabs(dy) >= 12);
+    sheet there = draw(plain, dx, dy, N, N);
+    assert_true(agree(a.ihc, there.ihc, N * N) > 0.93);
+    drop(&there);
+    drop(&a);
+    drop(&b);
+    rst_synth_free(plain);
+    rst_synth_free(aside);
+}
+
+static double glass_share(uint64_t seed, double tissue)
+{
+    enum { W = 1024, H = 768, STEP = 256 };
+    rst_synth_options o = rst_synth_defaults();
+    rst_synth *s = NULL;
+    o.seed = seed;
+    o.mpp = 1;
+    o.width = W;
+    o.height = H;
+    o.tissue = tissue;
+    o.tumour = 1; /* no other white than glass */
+    assert_int_equal(rst_synth_new(&s, &o, NULL), 0);
+    int64_t glass = 0;
+    for (int64_t y = 0; y < H; y += STEP)
+        for (int64_t x = 0; x < W; x += STEP) {
+            sheet t = draw(s, x, y, STEP, STEP);
+            for (int64_t i = 0; i < STEP * STEP; i++)
+                glass += t.he[3 * i + 1] > 225;
+            drop(&t);
+        }
+    rst_synth_free(s);
+    return (double)glass / (W * H);
+}
+
+static void test_glass_around_the_tissue(void **state)
+{
+    (void)state;
+    const double half = glass_share(2, 0.5), most = glass_share(2, 0.2);
+    if (!(half > 0.35 && half < 0.7 && most > 0.7 && most < 0.92))
+        fail_msg("shares of glass: %.3f of 0.5, %.3f of 0.8", half, most);
+    assert_true(glass_share(2, 0) == 1);
+    assert_true(glass_share(2, 1) < 0.1);
 }
 
 static double mean_step(const sheet *t, int64_t at)
@@ -245,6 +346,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_rectangle_shows_the_same),
+        cmocka_unit_test(test_options_keep_to_the_rectangles),
+        cmocka_unit_test(test_the_section_lies_aside),
+        cmocka_unit_test(test_glass_around_the_tissue),
         cmocka_unit_test(test_blocks_do_not_show),
         cmocka_unit_test(test_seeds_and_parts),
         cmocka_unit_test(test_truth_by_level),

@@ -43,7 +43,7 @@ static char *next_line(char *buf, int size, void *user)
     if (s->rc < 0 || !*s->at)
         return NULL;
     s->line++;
-    s->at += strspn(s->at, " \t");
+    s->at += strspn(s->at, " \t\r\v\f");
     const char *text = s->at;
     size_t len = strcspn(text, "\n");
     s->at += len + (text[len] == '\n');

@@ -66,6 +66,10 @@ static void test_lines(void **state)
     is(ini, 5, "none", "", 10);
     is(ini, 6, "last", "1", 11);
     rst__ini_free(ini);
+    ini = parse("a = 1\n\r b = 2\n\f\v c = 3\n"); /* no line goes on in the next one */
+    assert_int_equal(ini->count, 3);
+    is(ini, 2, "c", "3", 3);
+    rst__ini_free(ini);
     ini = parse("");
     assert_int_equal(ini->count, 0);
     rst__ini_free(ini);

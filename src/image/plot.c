@@ -148,7 +148,7 @@ static void value_ticks(const framed *f)
 static void step_ticks(const framed *f)
 {
     double first, step;
-    const int room = (int)((f->x.to - f->x.from) / 55),
+    const int room = (int)((f->x.to - f->x.from) / 45),
               n = rst__nice_ticks(f->x.lo, f->x.hi, room < 2 ? 2 : room, &first, &step);
     const rst_text_style style = { .size = 11, .anchor = RST_TEXT_MIDDLE, .colour = faint };
     for (int i = 0; i < n; i++) {
@@ -262,6 +262,9 @@ void rst__plot_draw(rst_canvas *c, rst_box where, const rst_plot *p)
     } else if (p->curves == 1 && isfinite(last_of(p, 0))) {
         char text[32];
         (void)snprintf(text, sizeof text, "%.4g", last_of(p, 0));
-        rst__canvas_text(c, right, where.y + 15, &value, text);
+        if (rst__canvas_text_width(c, &title, p->title) + 8 +
+                rst__canvas_text_width(c, &value, text) <
+            right - left)
+            rst__canvas_text(c, right, where.y + 15, &value, text);
     }
 }

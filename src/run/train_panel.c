@@ -13,10 +13,13 @@ enum {
     CELL_MAX = 288,
     GAP = 6,
     MARGIN = 20,
-    HEAD = 44,   /* the title's height */
-    LABELS = 24, /* of the columns */
-    NAMES = 22,  /* of the samples, between rows */
-    CURVES = 300
+    HEAD = 44,       /* the title's height */
+    LABELS = 24,     /* of the columns */
+    NAMES = 22,      /* of the samples, between rows */
+    WIDTH_MIN = 900, /* with curves */
+    CURVES = 300,
+    SCORE_W = 190, /* the least that a score's plot needs */
+    SCORE_H = 128
 };
 
 static const rst_colour white = { 1, 1, 1, 1 }, ink = { 0.13, 0.13, 0.15, 1 },
@@ -27,25 +30,56 @@ typedef struct layout {
     int samples, groups,
         rows; /* groups of columns side by side, rows of samples below each other */
     double cell_w, cell_h, pitch, group_w, width, height;
+    double losses_w, curves_h; /* 0: no curves */
+    int scores, across, down;
 } layout;
 
-static layout plan(const rst_train_sample *sample, int samples, bool curves)
+/* Small tiles are enlarged: with curves, until they are as wide as these must be. */
+static double cell_width(double tile, int groups, bool curves)
+{
+    const double room = WIDTH_MIN - 2 * MARGIN - (groups - 1) * 3 * GAP,
+                 fill = curves ? (room / groups - (KINDS - 1) * GAP) / KINDS : CELL_MIN,
+                 least = fill < CELL_MIN   ? CELL_MIN
+                         : fill > CELL_MAX ? CELL_MAX
+                                           : fill;
+    return tile < least ? least : tile > CELL_MAX ? CELL_MAX : tile;
+}
+
+/* The losses to the left, the scores' plots to the right of them, in rows of at most three. */
+static void plan_curves(layout *l, const rst_train_history *h)
+{
+    const double w = l->width - 2 * MARGIN;
+    l->scores = h->score.rows == 0              ? 0
+                : h->score.columns < SCORES_MAX ? h->score.columns
+                                                : SCORES_MAX;
+    l->losses_w = l->scores ? 0.52 * w : w;
+    const int fit = (int)((w - l->losses_w) / SCORE_W), wanted = l->scores > 4   ? 3
+                                                                 : l->scores > 1 ? 2
+                                                                                 : 1;
+    l->across = wanted < fit ? wanted : fit < 1 ? 1 : fit;
+    l->down = (l->scores + l->across - 1) / l->across;
+    l->curves_h = l->down * SCORE_H + MARGIN > CURVES ? l->down * SCORE_H + MARGIN : CURVES;
+}
+
+static layout plan(const rst_train_sample *sample, int samples, const rst_train_history *h)
 {
     const rst_image *img = sample[0].he;
+    const bool curves = h && h->loss.columns && h->loss.rows;
     layout l = { .samples = samples < SAMPLES_MAX ? samples : SAMPLES_MAX };
-    const double w = (double)img->width;
     l.groups = l.samples > 2 ? 2 : 1;
     l.rows = (l.samples + l.groups - 1) / l.groups;
-    l.cell_w = w < CELL_MIN ? CELL_MIN : w > CELL_MAX ? CELL_MAX : w;
-    l.cell_h = l.cell_w * (double)img->height / w;
+    l.cell_w = cell_width((double)img->width, l.groups, curves);
+    l.cell_h = l.cell_w * (double)img->height / (double)img->width;
     l.pitch = l.cell_h + GAP;
     for (int i = 0; i < l.samples; i++)
         if (sample[i].name)
             l.pitch = l.cell_h + NAMES;
     l.group_w = KINDS * l.cell_w + (KINDS - 1) * GAP;
     l.width = 2 * MARGIN + l.groups * l.group_w + (l.groups - 1) * 3 * GAP;
-    l.width = curves && l.width < 900 ? 900 : l.width;
-    l.height = HEAD + LABELS + l.rows * l.pitch + MARGIN + (curves ? CURVES : 0);
+    l.width = curves && l.width < WIDTH_MIN ? WIDTH_MIN : l.width;
+    if (curves)
+        plan_curves(&l, h);
+    l.height = HEAD + LABELS + l.rows * l.pitch + MARGIN + l.curves_h;
     return l;
 }
 
@@ -92,20 +126,15 @@ static void draw_losses(rst_canvas *c, rst_box where, const rst_train_history *h
     rst__plot_draw(c, where, &p);
 }
 
-static void draw_scores(rst_canvas *c, rst_box where, const rst_train_history *h)
+static void draw_scores(rst_canvas *c, const layout *l, rst_box where, const rst_train_history *h)
 {
-    const int n = h->score.columns < SCORES_MAX ? h->score.columns : SCORES_MAX,
-              across = n > 4   ? 3
-                       : n > 1 ? 2
-                               : 1,
-              down = (n + across - 1) / across;
-    for (int k = 0; k < n; k++) {
-        const rst_box box = { where.x + k % across * where.w / across,
-                              where.y + k / across * where.h / down, where.w / across,
-                              where.h / down };
+    const double w = where.w / l->across, height = where.h / l->down;
+    for (int k = 0; k < l->scores; k++) {
+        const rst_box box = { where.x + k % l->across * w, where.y + k / l->across * height, w,
+                              height };
         const rst_curve curve = { NULL, h->score.y + (int64_t)k * RST_TRAIN_POINTS };
         const rst_plot p = { .title = h->columns.score[k],
-                             .x_label = k / across == down - 1 ? "step" : NULL,
+                             .x_label = k / l->across == l->down - 1 ? "step" : NULL,
                              .n = h->score.rows,
                              .x = h->score.x,
                              .curves = 1,
@@ -116,11 +145,11 @@ static void draw_scores(rst_canvas *c, rst_box where, const rst_train_history *h
 
 static void draw_curves(rst_canvas *c, const layout *l, const rst_train_history *h)
 {
-    const double y = l->height - CURVES, w = l->width - 2 * MARGIN,
-                 losses = h->score.columns && h->score.rows ? 0.52 * w : w;
-    draw_losses(c, (rst_box){ MARGIN, y, losses, CURVES - MARGIN }, h);
-    if (losses < w)
-        draw_scores(c, (rst_box){ MARGIN + losses, y, w - losses, CURVES - MARGIN }, h);
+    const double y = l->height - l->curves_h, tall = l->curves_h - MARGIN,
+                 w = l->width - 2 * MARGIN;
+    draw_losses(c, (rst_box){ MARGIN, y, l->losses_w, tall }, h);
+    if (l->scores)
+        draw_scores(c, l, (rst_box){ MARGIN + l->losses_w, y, w - l->losses_w, tall }, h);
 }
 
 /* All ------------------------------------------------------------------------------------------ */
@@ -158,8 +187,7 @@ int rst__train_panel_draw(rst_image *out, const rst_train_sample *sample, int sa
     int rc = check(sample, samples, err);
     if (rc < 0)
         return rc;
-    const bool curves = h && h->loss.columns && h->loss.rows;
-    const layout l = plan(sample, samples, curves);
+    const layout l = plan(sample, samples, h);
     if (!rst__canvas_version())
         return montage(out, sample, l.samples, err);
     rst_canvas *c;
@@ -169,7 +197,7 @@ int rst__train_panel_draw(rst_image *out, const rst_train_sample *sample, int sa
     rst__canvas_text(c, MARGIN, 28, &(rst_text_style){ .size = 17, .bold = true, .colour = ink },
                      title);
     draw_samples(c, &l, sample);
-    if (curves)
+    if (l.curves_h > 0)
         draw_curves(c, &l, h);
     return rst__canvas_finish(c, out, err);
 }

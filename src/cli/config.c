@@ -193,7 +193,9 @@ static void section(rst_str *out, const char *group)
     rst__str_add(out, "]\n");
 }
 
-static int entry(rst_str *out, const cli_option *o, const void *options, rst_error *err)
+/* What does not fit into a line of such a file stands there as a comment; `strict`: is refused. */
+static int entry(rst_str *out, const cli_option *o, const void *options, bool strict,
+                 rst_error *err)
 {
     char key[64], text[1024];
     rst_str value = rst__str(VALUE_MAX);
@@ -208,15 +210,12 @@ static int entry(rst_str *out, const cli_option *o, const void *options, rst_err
     if (o->kind == CLI_WORD)
         (void)snprintf(text + strlen(text), sizeof text - strlen(text), ": %s", o->words);
     cli_wrap(out, text, "# ", false);
-    if (*s)
-        rst__str_printf(out, "%s = %s\n", key, s);
-    else
-        rst__str_printf(out, "# %s = %s\n", key, o->what);
-    int rc = value.failed ? rst__fail_nomem(err, "configuration")
-             : !rst__ini_fits(key, s)
-                 ? rst_fail(err, RST_EINVAL, "--%s %.60s: cannot stand in a configuration file",
-                            o->name, s)
-                 : 0;
+    const bool fits = rst__ini_fits(key, s);
+    rst__str_printf(out, "%s%s = %s\n", *s && fits ? "" : "# ", key, *s ? s : o->what);
+    int rc = value.failed ? rst__fail_nomem(err, "configuration") : 0;
+    if (rc == 0 && !fits && (strict || strpbrk(s, "\r\n")))
+        rc = rst_fail(err, RST_EINVAL, "--%s %.60s: cannot stand in a configuration file", o->name,
+                      s);
     rst__str_free(&value);
     return rc;
 }
@@ -233,7 +232,7 @@ int cli_config_write(const cli_args *a, const void *options, rst_str *out, rst_e
         if (o->group)
             section(out, o->group);
         if (!o->typed_only && (o->show || o->store != CLI_STORE_NOWHERE))
-            rc = entry(out, o, options, err);
+            rc = entry(out, o, options, a->print_config, err);
     }
     return rc == 0 && out->failed ? rst__fail_nomem(err, "configuration") : rc;
 }

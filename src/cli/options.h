@@ -154,7 +154,10 @@ int cli_config_read(cli_args *a, const char *path, rst_error *err);
 int cli_config_store(const cli_args *a, void *options, rst_error *err);
 /** The shortest text that reads back as the same number; for `show`. */
 void cli_show_double(double d, rst_str *out);
-/** Appends a struct as a configuration file that gives the same struct. RST_EINVAL, RST_ENOMEM. */
+/**
+ * Appends a struct as a configuration file that gives the same struct. A text that a file cannot
+ * hold is RST_EINVAL with --print-config, else a comment. RST_ENOMEM.
+ */
 int cli_config_write(const cli_args *a, const void *options, rst_str *out, rst_error *err);
 
 #endif

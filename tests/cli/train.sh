@@ -96,6 +96,17 @@ grep -q 'interrupted; what is written is whole' err ||
 absent checkpoints/twice/checkpoint.safetensors
 no_halves checkpoints
 
+# A path that is too long for a line of a configuration file: the run tells it in a comment.
+long=data
+while [ ${#long} -lt 200 ]; do
+    long=./$long
+done
+# shellcheck disable=SC2086
+expect 0 - train $tiny --quiet --name long --dataroot "$long" --max-steps 1
+grep -q "^# dataroot = $long\$" checkpoints/long/options.conf || problem 'the long path is not told'
+# shellcheck disable=SC2086
+expect 2 'dataroot .*: cannot stand in a configuration file' train $tiny --dataroot "$long" --print-config
+
 # What ends it otherwise.
 expect 3 'nowhere' train --method asp --dataroot nowhere
 # shellcheck disable=SC2086

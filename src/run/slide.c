@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "run/identify.h"
 
 enum { TILE = 512, TILE_MAX = 4096, GRAIN = 16 };
 
@@ -269,6 +270,20 @@ static void say(const plan *p)
         rst__log(RST_LOG_WARN, "%s: no tissue found; the result is background", p->j.in);
 }
 
+/* What would be found out only after the statistics, minutes later. */
+static int check_output(const rst_slide_job_options *o, const char *out, rst_error *err)
+{
+    if (!o->overwrite && rst__exists(out))
+        return rst_fail(err, RST_EINVAL, "%s: exists; give --overwrite to replace it", out);
+    rst_str folder = rst__str(PATH_MAX);
+    rst__str_bytes(&folder, out, (size_t)(rst__basename(out) - out));
+    int rc = folder.failed ? rst__fail_nomem(err, out) : 0;
+    if (rc == 0 && folder.len > 0 && !rst__is_dir(folder.s))
+        rc = rst_fail(err, RST_EOUTPUT, "%s: there is no folder %s", out, folder.s);
+    rst__str_free(&folder);
+    return rc;
+}
+
 static int translate(plan *p, const char *out, rst_error *err)
 {
     int rc = rst__slide_job_open(&p->j, err);
@@ -295,8 +310,8 @@ int rst_slide_translate(rst_model *m, const char *in, const char *out,
     static const rst_slide_job_options usual = { 0 };
     plan p = { .j = { .m = m, .in = in, .o = o ? o : &usual } };
     int rc = check_options(p.j.o, err);
-    if (rc == 0 && !p.j.o->dry_run && !p.j.o->overwrite && rst__exists(out))
-        rc = rst_fail(err, RST_EINVAL, "%s: exists; give --overwrite to replace it", out);
+    if (rc == 0 && !p.j.o->dry_run)
+        rc = check_output(p.j.o, out, err);
     if (rc < 0)
         return rc;
     rc = translate(&p, out, err);

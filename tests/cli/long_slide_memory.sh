@@ -19,7 +19,7 @@ took() {
     peak=0
     ticks=0
     while kill -0 "$pid" 2>/dev/null; do
-        now=$(sed -n 's/^VmHWM: *\([0-9]*\) kB/\1/p' "/proc/$pid/status" 2>/dev/null)
+        now=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status" 2>/dev/null)
         [ -z "$now" ] || peak=$now
         now=$(awk '{ print $14 + $15 }' "/proc/$pid/stat" 2>/dev/null)
         [ -z "$now" ] || [ "$now" = 0 ] || ticks=$now
@@ -37,6 +37,7 @@ expect 0 . synth --slide 40000x20000 --tissue 0.02 wide.tif
 expect 0 . translate -q -m m.safetensors --calibration c.safetensors --region 0,0,16,16 square.tif -o t.ome.tif
 took square square.tif
 took wide wide.tif
+check 'no memory was seen' test "$square_mb" -gt 20
 check "$square_mb MB at 20,000 x 20,000 pixels" test "$square_mb" -lt 1500
 check "$wide_mb MB for twice the slide that takes $square_mb" test $((wide_mb * 10)) -le $((square_mb * 11))
 check "$wide_mb MB for twice the slide that takes $square_mb" test $((wide_mb * 10)) -ge $((square_mb * 9))

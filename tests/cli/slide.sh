@@ -20,6 +20,7 @@ same one.tif two.ome.tif
 expect 0 'tiles to compute' translate -m m.safetensors "$images/rgb.png" -o picture.ome.tif
 expect 2 'a slide becomes a slide' translate -m m.safetensors s.tif -o s.png
 expect 2 'one.tif: exists' translate -m m.safetensors s.tif -o one.tif
+expect 1 'there is no folder none/' translate -m r.safetensors s.tif -o none/n.ome.tif
 expect 0 'no tissue found' translate -m r.safetensors empty.tif -o empty.ome.tif
 
 # Micrometres per pixel.

@@ -14,7 +14,7 @@
 static void check(const char *net, const real_slide *s)
 {
     rst_model *m = slides_model_wide(net, 16, RST_CONV_AUTO, 0);
-    real_check(s, m, net);
+    real_check(s, m, net, true);
     rst_model_close(m);
 }
 

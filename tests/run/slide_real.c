@@ -27,7 +27,7 @@ static void cmu(void **state)
 {
     (void)state;
     rst_model *m = stainnet();
-    real_check(&real_cmu, m, "StainNet");
+    real_check(&real_cmu, m, "StainNet", false);
     rst_model_close(m);
 }
 
@@ -35,7 +35,7 @@ static void tcga(void **state)
 {
     (void)state;
     rst_model *m = stainnet();
-    real_check(&real_tcga, m, "StainNet");
+    real_check(&real_tcga, m, "StainNet", false);
     rst_model_close(m);
 }
 

@@ -109,12 +109,40 @@ static void load(const char *path, const real_slide *s, rst_image *img)
     rst_slide_close(o);
 }
 
-static void check_overlay(const char *in, const char *out, const real_slide *s, const char *what)
+/* The picture's part, from multiples of 16 near its middle. */
+static rst_image part(const rst_image *all)
+{
+    enum { SIDE = 1536 };
+    rst_image p;
+    const int64_t x0 = (all->width - SIDE) / 32 * 16, y0 = (all->height - SIDE) / 32 * 16;
+    assert_int_equal(rst_image_new(&p, SIDE, SIDE, 3, NULL), 0);
+    for (int64_t y = 0; y < SIDE; y++)
+        memcpy(p.px + y * SIDE * 3, all->px + ((y0 + y) * all->width + x0) * 3, (size_t)SIDE * 3);
+    return p;
+}
+
+/* a becomes what the network makes of its part as a picture, b its part. */
+static void both_parts(rst_model *m, rst_image *a, rst_image *b)
+{
+    rst_image p = part(a), q = part(b);
+    rst_error err = RST_ERROR_INIT;
+    rst_image_free(a);
+    rst_image_free(b);
+    if (rst_model_translate(m, &p, a, &err) < 0)
+        fail_msg("%s", err.msg);
+    rst_image_free(&p);
+    *b = q;
+}
+
+static void check_overlay(const char *in, const char *out, const real_slide *s, rst_model *random,
+                          const char *what)
 {
     rst_image a = RST_IMAGE_INIT, b = RST_IMAGE_INIT;
     overlay o;
     load(in, s, &a);
     load(out, s, &b);
+    if (random)
+        both_parts(random, &a, &b);
     assert_int_equal(overlay_measure(&a, &b, 1024, &o), 0);
     print_message("%s, %s: phase correlation at %d, %d, %.1f times the next\n", s->name, what, o.dx,
                   o.dy, o.peak);
@@ -125,7 +153,7 @@ static void check_overlay(const char *in, const char *out, const real_slide *s, 
     rst_image_free(&b);
 }
 
-void real_check(const real_slide *s, rst_model *m, const char *what)
+void real_check(const real_slide *s, rst_model *m, const char *what, bool random)
 {
     char in[600];
     rst_error err = RST_ERROR_INIT;
@@ -144,5 +172,5 @@ void real_check(const real_slide *s, rst_model *m, const char *what)
     if (rst__openslide_version())
         check_levels(s, out, &rst__slide_openslide);
     check_vips(s, out);
-    check_overlay(in, out, s, what);
+    check_overlay(in, out, s, random ? m : NULL, what);
 }

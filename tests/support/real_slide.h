@@ -18,8 +18,10 @@ extern const real_slide real_cmu, real_tcga;
 /** Where the data is; NULL (and a line saying so) when it is not there. */
 const char *real_data(void);
 /** Translates by `model` and holds the result against OpenSlide, libvips' command and the slide:
- *  levels, sizes, um per pixel, phase correlation at 0, 0. Whether OpenSlide reads it is whether
+ *  levels, sizes, um per pixel, phase correlation at 0, 0. A `random` network moves what it sees by
+ *  some pixels, as its kernels have it: its result is laid over what it makes of a part of the
+ *  slide as a picture, without slide, windows and pyramid. Whether OpenSlide reads it is whether
  *  the library was built with it. */
-void real_check(const real_slide *s, rst_model *m, const char *what);
+void real_check(const real_slide *s, rst_model *m, const char *what, bool random);
 
 #endif

@@ -53,6 +53,28 @@ static bool read_json(gold_case *g)
     return !g->failed;
 }
 
+static bool has_value(json_t *v, const char *text)
+{
+    char *dumped = json_is_string(v) ? NULL : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+    bool same = v && strcmp(dumped ? dumped : json_string_value(v), text) == 0;
+    free(dumped);
+    return same;
+}
+
+bool gold_selected(const gold_options *o, const char *dir)
+{
+    char path[4608];
+    rst_error err = RST_ERROR_INIT;
+    if (!o->where)
+        return true;
+    (void)snprintf(path, sizeof path, "%s/case.json", dir);
+    json_t *json = rst__json_load(path, MAX_JSON, &err);
+    json_t *options = json_object_get(json, "options");
+    bool yes = !json || has_value(json_object_get(options, o->where), o->is) != o->isnt;
+    json_decref(json);
+    return yes;
+}
+
 static const char *type_name(rst_weight_type t)
 {
     return t == RST_WEIGHT_F32   ? "float32"

@@ -20,14 +20,17 @@ typedef struct gold_options {
     rst_conv_mode conv;
     int threads;
     bool verbose;
+    const char *where, *is; /* only cases whose option `where` has this value; NULL: all */
+    bool isnt;              /* only those where it has not */
 } gold_options;
 
 /** What a case's process tells the runner. */
 typedef struct gold_verdict {
     bool passed;
-    bool near_kink;  /* failed, but only through gradients that are off by less than 1e-2 */
-    double worst;    /* largest error over its tolerance */
-    char where[160]; /* the tensor or value it belongs to */
+    bool near_kink;    /* failed, but only through gradients that are off by less than 1e-2 */
+    bool torch_layout; /* compared with gradients that the build of its reference misread */
+    double worst;      /* largest error over its tolerance */
+    char where[160];   /* the tensor or value it belongs to */
     int64_t convs, winograd;
     char why[512]; /* of a failure */
 } gold_verdict;
@@ -85,6 +88,8 @@ void *gold_alloc(size_t count, size_t size);
 
 /* case.c: what the case says. The getters of options fail the case when the type is wrong. ----- */
 
+/** Whether a case is one that --where asks for; one that cannot be read is. */
+bool gold_selected(const gold_options *o, const char *dir);
 /** Reads case.json and the tensors, and checks one against the other. */
 bool gold_open(gold_case *g);
 void gold_close(gold_case *g);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "golden/golden.h"
+#include "golden/torch_layout.h"
 #include "method/losses.h"
 #include "method/method.h"
 #include "tensor/dims.h"
@@ -140,6 +141,14 @@ static rst_tensor *patch_ids(void *user, int call, int layer)
     return t;
 }
 
+/* A method with patches: where they were, and how the reference's gradients went back from them. */
+static bool patch_feed(run *r)
+{
+    r->m->feed = (rst_method_feed){ .patch_ids = patch_ids, .user = r };
+    return gold_torch_layout(r->g, rst__method_net(r->m, "G"), r->m->o.nce_count,
+                             r->m->o.nce_layers, gold_int(r->g, "batch_size", 1));
+}
+
 /* What a step made ----------------------------------------------------------------------------- */
 
 static double term(const rst_method *m, const char *name)
@@ -259,6 +268,7 @@ static bool one_step(run *r, json_t *columns)
 {
     gold_case *g = r->g;
     rst_error err = RST_ERROR_INIT;
+    gold_torch_layout_step();
     json_t *pairs = json_object_get(g->options, "pair_of_step");
     int pair = (int)json_integer_value(json_array_get(pairs, (size_t)r->step - 1));
     rst_method_batch b = { .a = NULL };
@@ -311,9 +321,8 @@ static bool train(gold_case *g)
         return false;
     if (rst__method_new(&r.m, g->ctx, kind, &o.m, &err) < 0)
         return gold_fail(g, "%s", err.msg);
-    if (gold_text(g, "netF"))
-        r.m->feed = (rst_method_feed){ .patch_ids = patch_ids, .user = &r };
-    bool ok = load_nets(&r) && all_steps(&r);
+    bool ok = !gold_text(g, "netF") || patch_feed(&r);
+    ok = ok && load_nets(&r) && all_steps(&r);
     free(r.loss);
     rst__method_free(r.m);
     return ok;

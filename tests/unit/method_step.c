@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The gradients of a method's whole losses, through every network that they pass, against central
+ * differences in double. (The golden cases of training hold the values of the published code; where
+ * that was run by a torch that misreads gradients, tests/golden/torch_layout.h, this test tells who
+ * is right.)
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "grad/engine.h"
+#include "method/method.h"
+#include "method/patches.h"
+#include "nn/module.h"
+
+enum { SIDE = 48, TAPS = 5 };
+
+static rst_ctx *ctx;
+
+/* Encoder, the first two of three residual blocks: what taps see. The rest of G is behind them. */
+static const int tap[TAPS] = { 0, 4, 8, 12, 13 };
+enum { BEHIND_TAPS = 14 };
+
+static double at(const rst_tensor *t, int64_t i)
+{
+    return ((const double *)t->st->p)[i];
+}
+
+static void poke(rst_tensor *t, int64_t i, double v)
+{
+    ((double *)t->st->p)[i] = v;
+    rst__param_changed(t);
+}
+
+static int open_double(void **state)
+{
+    (void)state;
+    rst_ctx_options o = { .backend = "ref", .dtype = RST_F64, .seed = 5 };
+    rst_error err = RST_ERROR_INIT;
+    return rst_ctx_new(&ctx, &o, &err);
+}
+
+static int close_double(void **state)
+{
+    (void)state;
+    rst_ctx_free(ctx);
+    return 0;
+}
+
+/* Biases are drawn as zero, which puts the ReLU of a channel gate exactly on its kink: what a batch
+ * norm without a bias averages to is zero too. */
+static void shake(rst_method *m)
+{
+    rst_rng r = rst__rng(9, "shake");
+    for (int k = 0; k < m->nets; k++) {
+        rst_entry e;
+        for (int i = 0; rst_module_entry(m->net[k].net, i, &e); i++) {
+            rst_dims s = e.kind == RST_ENTRY_PARAM ? rst_shape(e.value) : (rst_dims){ 0 };
+            for (int64_t j = 0; j < s.n * s.c * s.h * s.w; j++)
+                poke(e.value, j, at(e.value, j) + 0.1 * rst__rng_normal(&r));
+        }
+    }
+}
+
+/* A small method; without spectral norm, whose u and v move with every pass. */
+static rst_method *small(const char *name)
+{
+    rst_error err = RST_ERROR_INIT;
+    rst_train_options o;
+    const rst_method_kind *kind;
+    rst_method *m = NULL;
+    if (rst_train_preset(name, &o, &err) < 0 || rst__method_kind_find(&kind, name, &err) < 0)
+        fail_msg("%s", err.msg);
+    rst_method_options *q = &o.m;
+    q->net_g.width = q->net_d.width = q->net_f.width = 4;
+    q->net_g.blocks = 3;
+    q->net_d.blocks = 2;
+    q->net_g.spectral = q->net_d.spectral = q->net_g.dropout = false;
+    q->asp_mode.none = true; /* the weights of the others are no part of what is derived */
+    q->nce_count = TAPS;
+    memcpy(q->nce_layers, tap, sizeof tap);
+    q->num_patches = 12;
+    q->pool_size = 0;
+    q->init = RST_INIT_XAVIER;
+    q->init_gain = 1;
+    if (rst__method_new(&m, ctx, kind, q, &err) < 0)
+        fail_msg("%s: %s", name, err.msg);
+    shake(m);
+    return m;
+}
+
+/* The same places in every pass. */
+static rst_tensor *patch_ids(void *user, int call, int layer)
+{
+    (void)user;
+    int64_t ids[12];
+    for (int i = 0; i < 12; i++)
+        ids[i] = (11 * i + 5 * layer + 3 * call) % (SIDE * SIDE / 16);
+    return rst_upload_ids(ctx, 12, ids);
+}
+
+static rst_tensor *noise(const char *stream, int64_t c)
+{
+    rst_rng r = rst__rng(3, stream);
+    int64_t n = c * SIDE * SIDE;
+    double *v = malloc((size_t)n * sizeof *v);
+    assert_non_null(v);
+    for (int64_t i = 0; i < n; i++)
+        v[i] = 2 * rst__rng_uniform(&r) - 1;
+    rst_tensor *t = rst_upload_f64(ctx, (rst_dims){ 1, c, SIDE, SIDE }, RST_NCHW, v);
+    free(v);
+    return t;
+}
+
+/* Losses ----------------------------------------------------------------------------------------
+ */
+
+typedef rst_tensor *(*loss_fn)(rst_method *m);
+
+static rst_tensor *loss_g(rst_method *m)
+{
+    return m->kind->loss_g(m);
+}
+
+static rst_tensor *loss_d(rst_method *m)
+{
+    return m->kind->loss_d(m);
+}
+
+/* What a picture's query finds in keys that do not move: features of noise. */
+static rst_tensor *loss_of_query(rst_method *m)
+{
+    rst_features query = rst__encode(m, m->a, false), key = { { NULL } };
+    for (int i = 0; i < TAPS; i++) {
+        rst_dims s = rst_shape(query.at[i]);
+        rst_tensor *all = noise("key", 16);
+        double *v = malloc((size_t)(16 * SIDE * SIDE) * sizeof *v);
+        assert_non_null(v);
+        assert_int_equal(rst_download_f64(all, RST_NCHW, v), 0);
+        assert_true(s.c * s.h * s.w <= 16 * SIDE * SIDE);
+        key.at[i] = rst_upload_f64(ctx, s, RST_NCHW, v);
+        free(v);
+    }
+    return rst__nce_term(m, key, query, RST_NCE_PLAIN, 10);
+}
+
+/* The loss of one step's pictures; gradients are gathered if asked for. */
+static double evaluate(rst_method *m, loss_fn loss, bool backward)
+{
+    rst_error err = RST_ERROR_INIT;
+    rst_begin(ctx);
+    m->pictures = m->nce_calls = 0;
+    m->epoch = 1;
+    m->a = noise("a", 3);
+    m->b = noise("b", 3);
+    m->kind->forward(m);
+    rst_tensor *l = loss(m);
+    double value = rst_item(l);
+    if (backward)
+        (void)rst_backward(l);
+    if (rst_end(ctx, &err) < 0)
+        fail_msg("%s: %s", m->kind->name, err.msg);
+    return value;
+}
+
+/* Parameters ------------------------------------------------------------------------------------
+ */
+
+/* The id of "model.N.rest"; a large one for AMMFI's, which stand behind the encoder. */
+static int layer_of(const char *name)
+{
+    int id = 1000;
+    (void)sscanf(name, "model.%d.", &id);
+    return id;
+}
+
+/* All numbers of a parameter move a little, each up or down by chance. */
+static void move(rst_tensor *t, const double *from, const double *way, int64_t n, double step)
+{
+    for (int64_t i = 0; i < n; i++)
+        poke(t, i, from[i] + step * way[i]);
+}
+
+static void check_parameter(rst_method *m, loss_fn loss, const char *net, const rst_entry *e)
+{
+    const double step = 1e-8; /* short, so that no ReLU of thousands is at its kink */
+    rst_tensor *t = e->value;
+    rst_rng r = rst__rng(4, e->name);
+    int64_t n = t->s.n * t->s.c * t->s.h * t->s.w;
+    double *from = malloc((size_t)n * sizeof *from), *way = malloc((size_t)n * sizeof *way);
+    double got = 0, size = 0;
+    assert_true(from && way);
+    if (!rst__param_grad(t))
+        fail_msg("%s: %s.%s has no gradient", m->kind->name, net, e->name);
+    const double *grad = rst__param_grad(t)->p;
+    for (int64_t i = 0; i < n; i++) {
+        from[i] = at(t, i);
+        way[i] = rst__rng_below(&r, 2) ? 1 : -1;
+        got += grad[i] * way[i];
+        size += fabs(grad[i]);
+    }
+    move(t, from, way, n, step);
+    double up = evaluate(m, loss, false);
+    move(t, from, way, n, -step);
+    double want = (up - evaluate(m, loss, false)) / (2 * step);
+    move(t, from, way, n, 0);
+    if (!(fabs(got - want) <= 1e-5 + 1e-5 * size))
+        fail_msg("%s: the derivative by %s.%s is %.9g, not %.9g", m->kind->name, net, e->name, got,
+                 want);
+    free(from);
+    free(way);
+}
+
+/* Parameters of nets of one part whose layer is within from..to. */
+static int check_part(rst_method *m, loss_fn loss, rst_part part, int from, int to)
+{
+    int checked = 0;
+    for (int k = 0; k < m->nets; k++)
+        rst_adam_zero_grad(m->net[k].adam);
+    (void)evaluate(m, loss, true);
+    for (int k = 0; k < m->nets; k++) {
+        rst_entry e;
+        for (int i = 0; rst_module_entry(m->net[k].net, i, &e); i++) {
+            int id = layer_of(e.name);
+            if (m->net[k].part != part || e.kind != RST_ENTRY_PARAM || id < from || id > to)
+                continue;
+            check_parameter(m, loss, m->net[k].name, &e);
+            checked++;
+        }
+    }
+    return checked;
+}
+
+static const rst_method_feed places = { .patch_ids = patch_ids };
+
+static void test_whole_losses(void **state)
+{
+    (void)state;
+    const rst_method_kind *kind;
+    for (int i = 0; (kind = rst__method_kind_at(i)); i++) {
+        rst_method *m = small(kind->name);
+        const bool contrasts = rst__method_net(m, "F") != NULL;
+        m->feed = places;
+        /* Keys depend on the encoder and are not derived. */
+        int g = check_part(m, loss_g, RST_PART_GENERATOR, contrasts ? BEHIND_TAPS : 0, 1000);
+        int d = check_part(m, loss_d, RST_PART_DISCRIMINATOR, 0, 1000);
+        assert_true(g >= 8 && d >= 6);
+        rst__method_free(m);
+    }
+}
+
+static void test_queries(void **state)
+{
+    (void)state;
+    rst_method *m = small("asp");
+    m->feed = places;
+    /* stem, two halvings, two residual blocks of two convolutions: weights and biases */
+    assert_int_equal(check_part(m, loss_of_query, RST_PART_GENERATOR, 0, BEHIND_TAPS - 1), 14);
+    rst__method_free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_whole_losses, open_double, close_double),
+        cmocka_unit_test_setup_teardown(test_queries, open_double, close_double),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

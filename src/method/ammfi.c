@@ -16,9 +16,10 @@ const rst_method_kind rst__method_ammfi = {
     .name = "ammfi",
     .line = "the paper's model: ASP with attention-based multi-magnification feature fusion",
     .preset = preset,
-    .build = rst__asp_build,
-    .forward = rst__asp_forward,
-    .loss_d = rst__asp_loss_d,
+    .build = rst__contrastive_build,
+    .forward = rst__contrastive_forward,
+    .loss_d = rst__contrastive_loss_d,
     .loss_g = rst__asp_loss_g,
+    .warm_up = true,
     .term = { "G_GAN", "D_real", "D_fake", "G", "NCE", "NCE_Y", "ASP", "GP" },
 };

@@ -46,52 +46,6 @@ int rst__asp_preset(rst_train_options *o, rst_error *err)
     return networks(m, err);
 }
 
-/* Networks whose terms weigh nothing are not there. */
-static bool contrasts(const rst_method_options *o)
-{
-    return o->lambda_nce > 0 || o->lambda_asp > 0;
-}
-
-int rst__asp_build(rst_method *m, rst_error *err)
-{
-    const rst_method_options *o = &m->o;
-    if (o->lambda_gan <= 0 && o->lambda_nce <= 0 && o->lambda_asp <= 0 && o->lambda_gp <= 0)
-        return rst_fail(err, RST_EINVAL, "every --lambda is 0: there is nothing to learn");
-    int rc = rst__method_add(m, "G", RST_PART_GENERATOR, &o->net_g, err);
-    if (rc == 0 && contrasts(o))
-        rc = rst__method_fit_head(&m->o, err);
-    if (rc == 0 && contrasts(o))
-        rc = rst__method_add(m, "F", RST_PART_HEAD, &o->net_f, err);
-    if (rc == 0 && o->lambda_gan > 0)
-        rc = rst__method_add(m, "D", RST_PART_DISCRIMINATOR, &o->net_d, err);
-    return rc;
-}
-
-void rst__asp_forward(rst_method *m)
-{
-    rst_module *g = rst__method_net(m, "G");
-    if (!m->o.nce_idt) {
-        rst__method_show(m, "fake_B", rst_module_forward(g, m->a));
-        return;
-    }
-    const int64_t n = m->a ? rst_shape(m->a).n : 0;
-    rst_tensor *both[2] = { m->a, m->b };
-    rst_tensor *y = rst_module_forward(g, rst_concat(RST_AXIS_N, 2, both));
-    rst__method_show(m, "fake_B", rst_slice(y, RST_AXIS_N, 0, n));
-    rst__method_show(m, "idt_B", rst_slice(y, RST_AXIS_N, n, 2 * n));
-}
-
-rst_tensor *rst__asp_loss_d(rst_method *m)
-{
-    if (m->o.lambda_gan <= 0) /* nobody listens to D */
-        return NULL;
-    rst_module *d = rst__method_net(m, "D");
-    rst_tensor *fake = rst_detach(rst__method_see(m, "fake_B"));
-    rst_tensor *virt = rst__method_term(m, "D_fake", rst__judge(d, fake, m->o.gan_mode, false));
-    rst_tensor *real = rst__method_term(m, "D_real", rst__judge(d, m->b, m->o.gan_mode, true));
-    return rst_scale(rst_add(virt, real), 0.5);
-}
-
 /* The contrastive terms; the encoder is G's own, for IHC images too. */
 static int contrast(rst_method *m, rst_tensor **part)
 {
@@ -118,15 +72,12 @@ static int contrast(rst_method *m, rst_tensor **part)
 rst_tensor *rst__asp_loss_g(rst_method *m)
 {
     const rst_method_options *o = &m->o;
-    rst_tensor *fake = rst__method_see(m, "fake_B"), *part[5];
-    int n = contrasts(o) ? contrast(m, part) : 0;
+    rst_tensor *part[5];
+    int n = rst__contrasts(o) ? contrast(m, part) : 0;
     if (o->lambda_gan > 0)
-        part[n++] = rst__method_term(
-            m, "G_GAN",
-            rst_scale(rst__judge(rst__method_net(m, "D"), fake, o->gan_mode, true), o->lambda_gan));
+        part[n++] = rst__contrastive_gan(m);
     if (o->lambda_gp > 0)
-        part[n++] = rst__method_term(
-            m, "GP", rst__gauss_pyramid_loss(fake, m->b, o->gp_weights, o->lambda_gp, NULL));
+        part[n++] = rst__contrastive_gp(m);
     return rst__method_term(m, "G", rst_addn(n, part));
 }
 
@@ -134,9 +85,10 @@ const rst_method_kind rst__method_asp = {
     .name = "asp",
     .line = "adaptive supervised PatchNCE (Li 2023), the paper's baseline: resnet_6blocks",
     .preset = rst__asp_preset,
-    .build = rst__asp_build,
-    .forward = rst__asp_forward,
-    .loss_d = rst__asp_loss_d,
+    .build = rst__contrastive_build,
+    .forward = rst__contrastive_forward,
+    .loss_d = rst__contrastive_loss_d,
     .loss_g = rst__asp_loss_g,
+    .warm_up = true,
     .term = { "G_GAN", "D_real", "D_fake", "G", "NCE", "NCE_Y", "ASP", "GP" },
 };

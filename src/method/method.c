@@ -15,7 +15,11 @@
 /* Registry --------------------------------------------------------------------------------------
  */
 
-static const rst_method_kind *const kinds[] = { &rst__method_ammfi, &rst__method_asp };
+static const rst_method_kind *const kinds[] = {
+    &rst__method_ammfi,    &rst__method_asp,     &rst__method_cut,
+    &rst__method_fastcut,  &rst__method_pix2pix, &rst__method_pyramid_pix2pix,
+    &rst__method_cyclegan,
+};
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
 const rst_method_kind *rst__method_kind_at(int i)
@@ -136,6 +140,8 @@ void rst__method_free(rst_method *m)
         rst_module_free(m->net[i].net);
         rst_module_free(m->net[i].ema);
     }
+    for (int i = 0; i < 2; i++)
+        rst__image_pool_free(&m->pool[i]);
     rst__free(m);
 }
 

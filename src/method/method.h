@@ -13,6 +13,7 @@
 #include <restain/train.h>
 
 #include "base/rng.h"
+#include "method/image_pool.h"
 
 typedef struct rst_method rst_method;
 
@@ -43,6 +44,7 @@ typedef struct rst_method_kind {
     rst_tensor *(*loss_d)(rst_method *m);
     rst_tensor *(*loss_g)(rst_method *m);
     bool generators_first;            /* CycleGAN; the others update discriminators first */
+    bool warm_up;                     /* has a pass before its first step */
     const char *term[RST_LOSS_TERMS]; /* names of what they are made of */
 } rst_method_kind;
 
@@ -68,6 +70,7 @@ struct rst_method {
     rst_method_net net[RST_METHOD_NETS];
     int nets;
     rst_rng rng;                 /* flips and pools */
+    rst_image_pool pool[2];      /* CycleGAN: of fake_B and fake_A */
     int64_t step;                /* updates so far */
     double loss[RST_LOSS_TERMS]; /* of the last update, by kind->term */
     rst_method_feed feed;
@@ -149,7 +152,8 @@ int rst__method_step(rst_method *m, const rst_method_batch *batch, int count, rs
                      void (*seen)(void *user, rst_method *m), void *user, rst_error *err);
 /**
  * The published code's data_dependent_initialize: the passes of a step without an update, which
- * spectral norm's u and v, and batch norms' running statistics, see.
+ * spectral norm's u and v, and batch norms' running statistics, see. Methods without one do
+ * nothing.
  */
 int rst__method_warm_up(rst_method *m, const rst_method_batch *batch, rst_error *err);
 

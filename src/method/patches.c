@@ -13,14 +13,10 @@ rst_features rst__encode(rst_method *m, rst_tensor *x, bool keys)
         for (int i = 0; i < m->o.nce_count; i++)
             rst_keep(f.at[i]);
         (void)rst_end(m->c, NULL); /* the outermost scope reports */
+    } else if (m->flipped) {
+        for (int i = 0; i < m->o.nce_count; i++)
+            f.at[i] = rst_flip_w(f.at[i]);
     }
-    return f;
-}
-
-rst_features rst__features_flip(const rst_method *m, rst_features f)
-{
-    for (int i = 0; i < m->o.nce_count; i++)
-        f.at[i] = rst_flip_w(f.at[i]);
     return f;
 }
 

@@ -11,10 +11,9 @@ typedef struct rst_features {
     rst_tensor *at[RST_NCE_LAYERS];
 } rst_features;
 
-/** The encoder of net G on x. keys: without a way back, for pictures that queries look for. */
+/** The encoder of net G on x. keys: without a way back, for pictures that queries look for. Queries
+ *  are made pictures: while those are mirrored (m->flipped), their features are mirrored back. */
 rst_features rst__encode(rst_method *m, rst_tensor *x, bool keys);
-/** Mirrors them along w. */
-rst_features rst__features_flip(const rst_method *m, rst_features f);
 
 /** What a row of a term weighs. */
 typedef enum rst_nce_kind { RST_NCE_PLAIN, RST_NCE_ADAPTIVE } rst_nce_kind;

@@ -92,6 +92,8 @@ int rst__method_store(const rst_method *m, rst_weights *w, rst_error *err)
         rc = rst_weights_add(w, "terms", RST_WEIGHT_I64, 0, NULL, &made, err);
     for (int i = 0; rc == 0 && i < m->nets; i++)
         rc = store_net(&m->net[i], w, err);
+    for (int i = 0; rc == 0 && i < 2; i++)
+        rc = rst__image_pool_store(&m->pool[i], w, err);
     return rc;
 }
 
@@ -114,5 +116,7 @@ int rst__method_load(rst_method *m, const rst_weights *w, rst_error *err)
         rc = rst__rng_load(&m->rng, w, "rng.method", err);
     for (int i = 0; rc == 0 && i < m->nets; i++)
         rc = load_net(&m->net[i], w, err);
+    for (int i = 0; rc == 0 && i < 2; i++)
+        rc = rst__image_pool_load(&m->pool[i], w, err);
     return rc;
 }

@@ -190,6 +190,8 @@ int rst__method_step(rst_method *m, const rst_method_batch *batch, int count, rs
 
 int rst__method_warm_up(rst_method *m, const rst_method_batch *batch, rst_error *err)
 {
+    if (!m->kind->warm_up)
+        return 0;
     m->epoch = 1;
     m->t = 0;
     rst_begin_nograd(m->c);

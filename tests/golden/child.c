@@ -120,7 +120,8 @@ static const gold_op *find_row(const char *group, const char *op)
         { "layers", gold_layers },     { "generators", gold_nets }, { "discriminators", gold_nets },
         { "netf", gold_nets },         { "init", gold_nets },       { "losses", gold_losses },
         { "optim", gold_optim },       { "data", gold_data },       { "formats", gold_formats },
-        { "training", gold_training }, { "metrics", gold_metrics }, { "backbones", gold_metrics },
+        { "training", gold_training }, { "pool", gold_pool },       { "metrics", gold_metrics },
+        { "backbones", gold_metrics },
     };
     for (size_t i = 0; i < sizeof map / sizeof map[0]; i++)
         if (strcmp(map[i].group, group) == 0)

@@ -153,6 +153,20 @@ bool gold_discriminator_arch(gold_case *g, rst_arch *a);
 /** Notes whether m has a layer that Winograd must take. */
 void gold_note_convs(gold_case *g, const rst_module *m);
 
+/* pool.c --------------------------------------------------------------------------------------- */
+
+/** The decisions in values.decisions, one after another: [kind, value], or an object with step,
+ *  kind and value. */
+typedef struct gold_chances {
+    gold_case *g;
+    size_t next;
+} gold_chances;
+
+/** The next one, whose kind must end with _WHAT and, if it says so, be of that step. */
+bool gold_chance(gold_chances *c, int step, const char *what, double *out);
+/** Whether all were used. */
+bool gold_chances_used(gold_chances *c);
+
 /* planned.c ------------------------------------------------------------------------------------ */
 
 /** Hands over a network that maps input.IN to output.OUT (NULL: to none of them as it is);
@@ -184,7 +198,7 @@ rst_weights *gold_prng(gold_case *g, const rst_module *m);
 
 /* Tables of operations, ended by a row of NULLs. */
 extern const gold_op gold_layers[], gold_nets[], gold_losses[], gold_optim[], gold_data[],
-    gold_formats[], gold_metrics[], gold_training[];
+    gold_formats[], gold_metrics[], gold_training[], gold_pool[];
 
 /* child.c: running a case apart. --------------------------------------------------------------- */
 

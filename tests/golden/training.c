@@ -10,13 +10,19 @@
 #include "golden/torch_layout.h"
 #include "method/losses.h"
 #include "method/method.h"
+#include "nn/module.h"
 #include "tensor/dims.h"
+
+enum { MAX_MASKS = 256 };
 
 typedef struct run {
     gold_case *g;
     rst_method *m;
-    int step;     /* from 1 */
-    double *loss; /* [steps][columns] */
+    int step;            /* from 1 */
+    double *loss;        /* [steps][columns] */
+    gold_chances chance; /* flips, pools */
+    float *mask[MAX_MASKS];
+    int masks; /* of this step's dropout layers */
 } run;
 
 /* Options -------------------------------------------------------------------------------------- */
@@ -57,6 +63,33 @@ static bool asp_options(gold_case *g, rst_method_options *o)
            gold_reals(g, weights, "gp_weights", RST_GP_LEVELS, o->gp_weights);
 }
 
+static bool pixel_options(gold_case *g, rst_method_options *o)
+{
+    /* A scale counts where the pattern has its word. */
+    const char *pattern = gold_text(g, "pattern");
+    static const char *const word[RST_PYRAMID_SCALES] = { "L1", "L2", "L3", "L4" };
+    static const char *const key[RST_PYRAMID_SCALES] = { "lambda_L1", "weight_L2", "weight_L3",
+                                                         "weight_L4" };
+    double *weight[] = { &o->lambda_l1, &o->weight_l2, &o->weight_l3, &o->weight_l4 };
+    char rest[64];
+    int n = snprintf(rest, sizeof rest, "%s", pattern ? pattern : "L1");
+    for (int k = 0; k < RST_PYRAMID_SCALES; k++)
+        *weight[k] = 0;
+    for (char *at = n < (int)sizeof rest ? strtok(rest, "_") : NULL; at; at = strtok(NULL, "_")) {
+        int k = 0;
+        while (k < RST_PYRAMID_SCALES && strcmp(word[k], at) != 0)
+            k++;
+        if (k == RST_PYRAMID_SCALES)
+            return gold_fail(g, "cannot be mapped: pattern %s", pattern);
+        *weight[k] = gold_real(g, key[k], 25);
+    }
+    o->lambda_a = gold_real(g, "lambda_A", 10);
+    o->lambda_b = gold_real(g, "lambda_B", 10);
+    o->lambda_identity = gold_real(g, "lambda_identity", 0.5);
+    o->pool_size = (int)gold_int(g, "pool_size", 0);
+    return true;
+}
+
 static bool head_options(gold_case *g, rst_method_options *o)
 {
     rst_error err = RST_ERROR_INIT;
@@ -83,14 +116,21 @@ static bool method_options(gold_case *g, rst_method_options *o)
     if (gold_real(g, "adam_eps", 1e-8) != 1e-8)
         return gold_fail(g, "cannot be mapped: another adam_eps than 1e-8");
     return gold_generator_arch(g, &o->net_g) && gold_discriminator_arch(g, &o->net_d) &&
-           head_options(g, o) && asp_options(g, o);
+           head_options(g, o) && asp_options(g, o) && pixel_options(g, o);
 }
 
 static const char *method_name(gold_case *g)
 {
     const char *model = gold_text(g, "model"), *net = gold_text(g, "netG");
+    const char *pattern = gold_text(g, "pattern");
     if (is(model, "cpt"))
         return net && strncmp(net, "ammfi", 5) == 0 ? "ammfi" : "asp";
+    if (is(model, "cut"))
+        return gold_bool(g, "flip_equivariance", false) ? "fastcut" : "cut";
+    if (is(model, "pix2pix"))
+        return is(pattern, "L1") ? "pix2pix" : "pyramid-pix2pix";
+    if (is(model, "cycle_gan"))
+        return "cyclegan";
     (void)gold_fail(g, "cannot be mapped: model %s", model ? model : "(none)");
     return NULL;
 }
@@ -141,12 +181,63 @@ static rst_tensor *patch_ids(void *user, int call, int layer)
     return t;
 }
 
-/* A method with patches: where they were, and how the reference's gradients went back from them. */
-static bool patch_feed(run *r)
+/* The masks that the dropout layers of this step drew, in the order in which they ran. */
+static bool take_masks(run *r)
 {
-    r->m->feed = (rst_method_feed){ .patch_ids = patch_ids, .user = r };
-    return gold_torch_layout(r->g, rst__method_net(r->m, "G"), r->m->o.nce_count,
-                             r->m->o.nce_layers, gold_int(r->g, "batch_size", 1));
+    gold_case *g = r->g;
+    for (r->masks = 0; r->masks < MAX_MASKS; r->masks++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "step%d.dropout_mask%d", r->step, r->masks);
+        const rst_weight *w = gold_find(g, "rng.", name);
+        if (!w)
+            break;
+        r->mask[r->masks] = gold_alloc((size_t)rst_weight_elements(w), sizeof(float));
+        rst_weight_to_f32(w, r->mask[r->masks]);
+    }
+    rst_module *net = rst__method_net(r->m, "G");
+    if (r->masks && !net)
+        return gold_fail(g, "cannot be mapped: dropout in more than one generator");
+    if (net)
+        rst__module_dropout_feed(net, r->masks, (const float *const *)r->mask);
+    return true;
+}
+
+static bool used_masks(run *r)
+{
+    rst_module *net = rst__method_net(r->m, "G");
+    int used = net ? net->feed.next : 0;
+    for (int i = 0; i < r->masks; i++)
+        free(r->mask[i]);
+    return used == r->masks ||
+           gold_fail(r->g, "step %d used %d of %d dropout masks", r->step, used, r->masks);
+}
+
+static bool uniform(void *user, double *out)
+{
+    run *r = user;
+    return gold_chance(&r->chance, r->step, "uniform", out);
+}
+
+static bool below(void *user, int64_t n, int64_t *out)
+{
+    run *r = user;
+    double v;
+    bool ok = gold_chance(&r->chance, r->step, "index", &v) && v >= 0 && v < (double)n;
+    *out = ok ? (int64_t)v : 0;
+    return ok;
+}
+
+/* Decisions of the case. With patches: where they were, and how the reference's gradients went back
+ * from them. */
+static bool feed(run *r)
+{
+    const bool patches = gold_text(r->g, "netF");
+    r->chance = (gold_chances){ .g = r->g };
+    r->m->feed = (rst_method_feed){
+        .patch_ids = patches ? patch_ids : NULL, .uniform = uniform, .below = below, .user = r
+    };
+    return !patches || gold_torch_layout(r->g, rst__method_net(r->m, "G"), r->m->o.nce_count,
+                                         r->m->o.nce_layers, gold_int(r->g, "batch_size", 1));
 }
 
 /* What a step made ----------------------------------------------------------------------------- */
@@ -277,8 +368,11 @@ static bool one_step(run *r, json_t *columns)
     b.b = ihc;
     rst_method_when when = { .epoch = (int)gold_int(g, "current_epoch", 1),
                              .lr = gold_real(g, "lr", 2e-4) };
-    if (he && ihc && rst__method_step(r->m, &b, 1, when, note_pictures, r, &err) < 0)
-        (void)gold_fail(g, "%s", err.msg);
+    if (he && ihc && take_masks(r)) {
+        if (rst__method_step(r->m, &b, 1, when, note_pictures, r, &err) < 0)
+            (void)gold_fail(g, "%s", err.msg);
+        (void)used_masks(r);
+    }
     free(he);
     free(ihc);
     if (g->failed)
@@ -321,8 +415,7 @@ static bool train(gold_case *g)
         return false;
     if (rst__method_new(&r.m, g->ctx, kind, &o.m, &err) < 0)
         return gold_fail(g, "%s", err.msg);
-    bool ok = !gold_text(g, "netF") || patch_feed(&r);
-    ok = ok && load_nets(&r) && all_steps(&r);
+    bool ok = feed(&r) && load_nets(&r) && all_steps(&r) && gold_chances_used(&r.chance);
     free(r.loss);
     rst__method_free(r.m);
     return ok;

@@ -83,14 +83,17 @@ rst_tensor *rst__image_pool_query(rst_image_pool *p, rst_method *m, rst_tensor *
 
 static const char *entry(const rst_image_pool *p, int i, char name[64])
 {
-    (void)snprintf(name, 64, "pool.%s.%d", p->name, i);
+    (void)snprintf(name, 64, i < 0 ? "pool.%s" : "pool.%s.%d", p->name, i);
     return name;
 }
 
 int rst__image_pool_store(const rst_image_pool *p, rst_weights *w, rst_error *err)
 {
     char name[64];
-    int rc = 0;
+    const int64_t count = p->count;
+    if (p->size == 0)
+        return 0;
+    int rc = rst_weights_add(w, entry(p, -1, name), RST_WEIGHT_I64, 0, NULL, &count, err);
     for (int i = 0; rc == 0 && i < p->count; i++) {
         const rst_dims s = p->image[i].s;
         const int64_t shape[4] = { s.n, s.c, s.h, s.w };
@@ -99,11 +102,12 @@ int rst__image_pool_store(const rst_image_pool *p, rst_weights *w, rst_error *er
     return rc;
 }
 
-static int load_one(struct rst_pooled *slot, const rst_weight *t, rst_error *err)
+static int load_one(struct rst_pooled *slot, const rst_weights *w, const char *name, rst_error *err)
 {
-    const int64_t *n = t->shape;
-    if (t->rank != 4 || n[0] != 1 || rst_weight_elements(t) < 1)
-        return rst_fail(err, RST_EFORMAT, "%s: no picture of a pool", t->name);
+    const rst_weight *t = rst_weights_find(w, name);
+    const int64_t *n = t ? t->shape : NULL;
+    if (!t || t->rank != 4 || n[0] != 1 || rst_weight_elements(t) < 1)
+        return rst_fail(err, RST_EFORMAT, "%s: missing from the checkpoint, or no picture", name);
     slot->s = (rst_dims){ n[0], n[1], n[2], n[3] };
     slot->v = rst__malloc((size_t)rst_weight_elements(t) * sizeof *slot->v);
     if (!slot->v)
@@ -116,17 +120,21 @@ int rst__image_pool_load(rst_image_pool *p, const rst_weights *w, rst_error *err
 {
     rst_image_pool fresh;
     char name[64];
-    const rst_weight *t;
+    int64_t count = 0;
+    if (p->size == 0)
+        return 0;
     int rc = rst__image_pool_new(&fresh, p->name, p->size, err);
-    while (rc == 0 && fresh.count < fresh.size &&
-           (t = rst_weights_find(w, entry(&fresh, fresh.count, name)))) {
-        rc = load_one(&fresh.image[fresh.count], t, err);
+    if (rc == 0)
+        rc = rst__state_number(w, entry(p, -1, name), &count, err);
+    if (rc == 0 && (count < 0 || count > p->size))
+        rc = rst_fail(err, RST_EFORMAT, "%s: %lld pictures in a pool of %d", name, (long long)count,
+                      p->size);
+    while (rc == 0 && fresh.count < count) {
+        rc = load_one(&fresh.image[fresh.count], w, entry(p, fresh.count, name), err);
         fresh.count++;
     }
-    if (rc == 0)
-        rst__image_pool_free(p);
-    else
-        rst__image_pool_free(&fresh);
+    rst_image_pool *old = rc == 0 ? p : &fresh;
+    rst__image_pool_free(old);
     if (rc == 0)
         *p = fresh;
     return rc;

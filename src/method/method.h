@@ -166,5 +166,7 @@ int rst__method_load(rst_method *m, const rst_weights *w, rst_error *err);
 /** A stream's state as a tensor of integers, for those that keep their own. */
 int rst__rng_store(const rst_rng *r, rst_weights *w, const char *name, rst_error *err);
 int rst__rng_load(rst_rng *r, const rst_weights *w, const char *name, rst_error *err);
+/** A whole number of a checkpoint. RST_EFORMAT when it is not there. */
+int rst__state_number(const rst_weights *w, const char *name, int64_t *out, rst_error *err);
 
 #endif

@@ -97,7 +97,7 @@ int rst__method_store(const rst_method *m, rst_weights *w, rst_error *err)
     return rc;
 }
 
-static int load_number(const rst_weights *w, const char *name, int64_t *out, rst_error *err)
+int rst__state_number(const rst_weights *w, const char *name, int64_t *out, rst_error *err)
 {
     const rst_weight *t = rst_weights_find(w, name);
     if (!t || rst_weight_elements(t) != 1)
@@ -108,9 +108,9 @@ static int load_number(const rst_weights *w, const char *name, int64_t *out, rst
 int rst__method_load(rst_method *m, const rst_weights *w, rst_error *err)
 {
     int64_t made = 0;
-    int rc = load_number(w, "step", &m->step, err);
+    int rc = rst__state_number(w, "step", &m->step, err);
     if (rc == 0)
-        rc = load_number(w, "terms", &made, err);
+        rc = rst__state_number(w, "terms", &made, err);
     m->made = (unsigned)made;
     if (rc == 0)
         rc = rst__rng_load(&m->rng, w, "rng.method", err);

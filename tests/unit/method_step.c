@@ -80,7 +80,9 @@ static rst_method *small(const char *name)
     if (rst_train_preset(name, &o, &err) < 0 || rst__method_kind_find(&kind, name, &err) < 0)
         fail_msg("%s", err.msg);
     rst_method_options *q = &o.m;
-    q->net_g.width = q->net_d.width = q->net_f.width = 4;
+    if (q->net_g.family == RST_NET_UNET && rst_arch_preset("resnet_6blocks", &q->net_g, &err) < 0)
+        fail_msg("%s", err.msg); /* a U-Net wants larger pictures */
+    q->net_g.width = q->net_d.width = q->net_f.width = 2;
     q->net_g.blocks = 3;
     q->net_d.blocks = 2;
     q->net_g.spectral = q->net_d.spectral = q->net_g.dropout = false;
@@ -106,6 +108,16 @@ static rst_tensor *patch_ids(void *user, int call, int layer)
         ids[i] = (11 * i + 5 * layer + 3 * call) % (SIDE * SIDE / 16);
     return rst_upload_ids(ctx, 12, ids);
 }
+
+/* FastCUT mirrors. */
+static bool uniform(void *user, double *out)
+{
+    (void)user;
+    *out = 0.25;
+    return true;
+}
+
+static const rst_method_feed decisions = { .patch_ids = patch_ids, .uniform = uniform };
 
 static rst_tensor *noise(const char *stream, int64_t c)
 {
@@ -162,10 +174,12 @@ static double evaluate(rst_method *m, loss_fn loss, bool backward)
     m->a = noise("a", 3);
     m->b = noise("b", 3);
     m->kind->forward(m);
+    rst_begin(ctx);
     rst_tensor *l = loss(m);
     double value = rst_item(l);
     if (backward)
         (void)rst_backward(l);
+    (void)rst_end(ctx, NULL); /* the outermost scope reports */
     if (rst_end(ctx, &err) < 0)
         fail_msg("%s: %s", m->kind->name, err.msg);
     return value;
@@ -239,8 +253,6 @@ static int check_part(rst_method *m, loss_fn loss, rst_part part, int from, int 
     return checked;
 }
 
-static const rst_method_feed places = { .patch_ids = patch_ids };
-
 static void test_whole_losses(void **state)
 {
     (void)state;
@@ -248,7 +260,7 @@ static void test_whole_losses(void **state)
     for (int i = 0; (kind = rst__method_kind_at(i)); i++) {
         rst_method *m = small(kind->name);
         const bool contrasts = rst__method_net(m, "F") != NULL;
-        m->feed = places;
+        m->feed = decisions;
         /* Keys depend on the encoder and are not derived. */
         int g = check_part(m, loss_g, RST_PART_GENERATOR, contrasts ? BEHIND_TAPS : 0, 1000);
         int d = check_part(m, loss_d, RST_PART_DISCRIMINATOR, 0, 1000);
@@ -261,7 +273,7 @@ static void test_queries(void **state)
 {
     (void)state;
     rst_method *m = small("asp");
-    m->feed = places;
+    m->feed = decisions;
     /* stem, two halvings, two residual blocks of two convolutions: weights and biases */
     assert_int_equal(check_part(m, loss_of_query, RST_PART_GENERATOR, 0, BEHIND_TAPS - 1), 14);
     rst__method_free(m);

@@ -65,12 +65,16 @@ bool gold_selected(const gold_options *o, const char *dir)
 {
     char path[4608];
     rst_error err = RST_ERROR_INIT;
-    if (!o->where)
+    if (o->wheres == 0)
         return true;
     (void)snprintf(path, sizeof path, "%s/case.json", dir);
     json_t *json = rst__json_load(path, MAX_JSON, &err);
     json_t *options = json_object_get(json, "options");
-    bool yes = !json || has_value(json_object_get(options, o->where), o->is) != o->isnt;
+    bool yes = true;
+    for (int i = 0; json && yes && i < o->wheres; i++) {
+        const struct gold_where *w = &o->where[i];
+        yes = has_value(json_object_get(options, w->key), w->value) != w->other;
+    }
     json_decref(json);
     return yes;
 }

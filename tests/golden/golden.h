@@ -14,14 +14,19 @@
 
 #include "base/json.h"
 
+enum { GOLD_WHERES = 8 };
+
 /** How the runner was asked to run. */
 typedef struct gold_options {
     const char *backend;
     rst_conv_mode conv;
     int threads;
     bool verbose;
-    const char *where, *is; /* only cases whose option `where` has this value; NULL: all */
-    bool isnt;              /* only those where it has not */
+    int wheres; /* conditions on the options of a case */
+    struct gold_where {
+        const char *key, *value;
+        bool other; /* any value but this one */
+    } where[GOLD_WHERES];
 } gold_options;
 
 /** What a case's process tells the runner. */

@@ -19,7 +19,7 @@ typedef struct tally {
 
 static const char usage[] = "usage: golden DIR... [--conv auto|direct|winograd] [--backend "
                             "ref|cpu] [--threads N] [--verbose]\n"
-                            "              [--where KEY=VALUE|KEY!=VALUE]\n"
+                            "              [--where KEY=VALUE|KEY!=VALUE]...\n"
                             "--where: only the cases whose options have (have not) that value\n";
 
 static const char *last_part(const char *path)
@@ -153,14 +153,11 @@ static bool parse_conv(const char *text, rst_conv_mode *out)
 static bool parse_where(gold_options *o, char *text)
 {
     char *equals = strchr(text, '=');
-    if (!equals || equals == text)
+    if (!equals || equals == text || o->wheres == GOLD_WHERES)
         return false;
-    *equals = 0;
-    o->isnt = equals[-1] == '!';
-    if (o->isnt)
-        equals[-1] = 0;
-    o->where = text;
-    o->is = equals + 1;
+    bool other = equals[-1] == '!';
+    equals[other ? -1 : 0] = 0;
+    o->where[o->wheres++] = (struct gold_where){ text, equals + 1, other };
     return true;
 }
 
@@ -215,8 +212,9 @@ static void walk_argument(tally *t, char *dir)
     walk(t, dir, 0);
     if (t->cases == before) {
         printf("FAIL %s: no case in this folder", dir);
-        if (t->o.where)
-            printf(" has %s%s%s", t->o.where, t->o.isnt ? "!=" : "=", t->o.is);
+        for (int i = 0; i < t->o.wheres; i++)
+            printf("%s %s%s%s", i ? "," : " has", t->o.where[i].key,
+                   t->o.where[i].other ? "!=" : "=", t->o.where[i].value);
         putchar('\n');
         t->failed++;
     }

@@ -52,13 +52,13 @@ static const rst_op misread = {
 /* Where it acts ----------------------------------------------------------------------------------
  */
 
-enum { MAX_BLOCKS = 64 };
+enum { MAX_SITES = 64 };
 
 /* Of the one case that a process runs. */
 static struct {
     const rst_layer *layer;
     int passes; /* on the tape, in this step */
-} site[MAX_BLOCKS];
+} site[MAX_SITES];
 static int sites;
 
 void gold_torch_layout_step(void)
@@ -78,33 +78,67 @@ static rst_tensor *run_site(rst_module *m, const rst_layer *l, rst_tensor *x)
     return rst__run(&misread, &at, 1, &x);
 }
 
+static bool add_site(gold_case *g, const rst_layer *l)
+{
+    if (sites == MAX_SITES)
+        return gold_fail(g, "more than %d norms whose gradient is misread", MAX_SITES);
+    site[sites++].layer = l;
+    g->verdict->torch_layout = true;
+    return true;
+}
+
+static rst_layer *layer(const rst_module *net, int id)
+{
+    const rst_layer *seq = net->root->sub[0];
+    return id >= 0 && id < seq->nsub ? seq->sub[id] : NULL;
+}
+
 /* The residual block that layer id of the generator is; NULL if it is none. */
 static rst_layer *block(const rst_module *net, int id)
 {
-    const rst_layer *seq = net->root->sub[0];
-    rst_layer *outer = id >= 0 && id < seq->nsub ? seq->sub[id] : NULL;
+    const rst_layer *outer = layer(net, id);
     return outer && outer->kind == RST_LAYER_SEQ ? outer->sub[0] : NULL;
 }
 
-bool gold_torch_layout(gold_case *g, rst_module *net, int taps, const int *ids, int64_t batch)
+/* After the last norm of every block down from each tap that is one. */
+static bool after_blocks(gold_case *g, rst_module *net, int taps, const int *ids)
 {
-    const char *made_by = json_string_value(json_object_get(g->json, "runtime"));
-    if (!made_by || strncmp(made_by, "torch 1.13", 10) != 0 || batch != 1 ||
-        rst_module_arch(net)->norm != RST_NORM_INSTANCE)
-        return true;
-    int next = 0;
+    int next = 0; /* the first block not seen yet */
     for (int t = 0; t < taps; t++) {
         if (!block(net, ids[t]))
             continue;
         if (next == 0)
             for (next = ids[t]; block(net, next - 1);)
                 next--;
-        for (; next <= ids[t]; next++) {
-            if (sites == MAX_BLOCKS)
-                return gold_fail(g, "more than %d residual blocks", MAX_BLOCKS);
-            site[sites++].layer = rst__add_call(net, block(net, next), "", run_site);
-            g->verdict->torch_layout = true;
-        }
+        for (; next <= ids[t]; next++)
+            if (!add_site(g, rst__add_call(net, block(net, next), "", run_site)))
+                return false;
     }
     return true;
+}
+
+static rst_tensor *run_norm(rst_module *m, const rst_layer *l, rst_tensor *x)
+{
+    return run_site(m, l, rst__sub_run(m, l, 0, x));
+}
+
+/* The pass ends with the last tap: if that is a norm, no ReLU follows it. */
+static bool after_last_tap(gold_case *g, rst_module *net, int id)
+{
+    rst_layer *l = layer(net, id);
+    if (!l || l->kind != RST_LAYER_INSTANCE_NORM)
+        return true;
+    l->kind = RST_LAYER_CALL;
+    l->call = run_norm;
+    rst__add_instance_norm(net, l, "", 0, l->eps, false);
+    return add_site(g, l);
+}
+
+bool gold_torch_layout(gold_case *g, rst_module *net, int taps, const int *ids, int64_t batch)
+{
+    const char *made_by = json_string_value(json_object_get(g->json, "runtime"));
+    if (!made_by || strncmp(made_by, "torch 1.13", 10) != 0 || batch != 1 || taps < 1 ||
+        rst_module_arch(net)->norm != RST_NORM_INSTANCE)
+        return true;
+    return after_blocks(g, net, taps, ids) && after_last_tap(g, net, ids[taps - 1]);
 }

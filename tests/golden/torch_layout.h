@@ -13,8 +13,8 @@
  * which at a tap is the sampler's, and below a residual block x + f(x) the one of x. Convolutions,
  * ReLUs and padding give dense n,c,h,w gradients again. Hence: of the residual blocks that an
  * encoding pass runs, those at or before a tap that is itself a block's output have the gradient of
- * their last instance norm shuffled; no other norm is concerned. tests/unit/method_step.c holds
- * that the library's own gradients are right.
+ * their last instance norm shuffled; so has an instance norm that is the last tap. No other norm is
+ * concerned. tests/unit/method_step.c holds that the library's own gradients are right.
  */
 #ifndef GOLDEN_TORCH_LAYOUT_H
 #define GOLDEN_TORCH_LAYOUT_H

@@ -158,6 +158,13 @@ bool gold_discriminator_arch(gold_case *g, rst_arch *a);
 /** Notes whether m has a layer that Winograd must take. */
 void gold_note_convs(gold_case *g, const rst_module *m);
 
+/* losses.c --------------------------------------------------------------------------------------
+ */
+
+/** "L1_L2_L3": as many scales as follow each other from L1 on. 0: another word, which cannot be
+ *  mapped. */
+int gold_pyramid_scales(gold_case *g, const char *pattern);
+
 /* pool.c --------------------------------------------------------------------------------------- */
 
 /** The decisions in values.decisions, one after another: [kind, value], or an object with step,

@@ -68,8 +68,7 @@ static bool gauss_pyramid_loss(gold_case *g)
     return gold_backward(g, NULL);
 }
 
-/* "L1_L2_L3": as many scales as follow each other from L1 on; another word cannot be mapped. */
-static int scales_of(gold_case *g, const char *pattern)
+int gold_pyramid_scales(gold_case *g, const char *pattern)
 {
     int n = 0;
     const char *p = pattern;
@@ -89,7 +88,7 @@ static int scales_of(gold_case *g, const char *pattern)
 static bool pyramid_loss(gold_case *g)
 {
     const char *pattern = gold_text(g, "pattern");
-    int n = scales_of(g, pattern ? pattern : "L1_L2_L3_L4");
+    int n = gold_pyramid_scales(g, pattern ? pattern : "L1_L2_L3_L4");
     if (n == 0)
         return false;
     double weight[RST_PYRAMID_SCALES] = { gold_real(g, "lambda_L1", 25),

@@ -65,24 +65,14 @@ static bool asp_options(gold_case *g, rst_method_options *o)
 
 static bool pixel_options(gold_case *g, rst_method_options *o)
 {
-    /* A scale counts where the pattern has its word. */
     const char *pattern = gold_text(g, "pattern");
-    static const char *const word[RST_PYRAMID_SCALES] = { "L1", "L2", "L3", "L4" };
-    static const char *const key[RST_PYRAMID_SCALES] = { "lambda_L1", "weight_L2", "weight_L3",
-                                                         "weight_L4" };
-    double *weight[] = { &o->lambda_l1, &o->weight_l2, &o->weight_l3, &o->weight_l4 };
-    char rest[64];
-    int n = snprintf(rest, sizeof rest, "%s", pattern ? pattern : "L1");
-    for (int k = 0; k < RST_PYRAMID_SCALES; k++)
-        *weight[k] = 0;
-    for (char *at = n < (int)sizeof rest ? strtok(rest, "_") : NULL; at; at = strtok(NULL, "_")) {
-        int k = 0;
-        while (k < RST_PYRAMID_SCALES && strcmp(word[k], at) != 0)
-            k++;
-        if (k == RST_PYRAMID_SCALES)
-            return gold_fail(g, "cannot be mapped: pattern %s", pattern);
-        *weight[k] = gold_real(g, key[k], 25);
-    }
+    const int scales = gold_pyramid_scales(g, pattern ? pattern : "L1");
+    if (scales == 0)
+        return false;
+    o->lambda_l1 = gold_real(g, "lambda_L1", 100);
+    o->weight_l2 = scales > 1 ? gold_real(g, "weight_L2", 25) : 0;
+    o->weight_l3 = scales > 2 ? gold_real(g, "weight_L3", 25) : 0;
+    o->weight_l4 = scales > 3 ? gold_real(g, "weight_L4", 25) : 0;
     o->lambda_a = gold_real(g, "lambda_A", 10);
     o->lambda_b = gold_real(g, "lambda_B", 10);
     o->lambda_identity = gold_real(g, "lambda_identity", 0.5);

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "method/method.h"
+#include "support/methods.h"
 
 enum { SIDE = 48 };
 
@@ -31,28 +31,9 @@ static int close_cpu(void **state)
     return 0;
 }
 
-static rst_method *small(const char *name)
+static void with_average(rst_method_options *o)
 {
-    rst_error err = RST_ERROR_INIT;
-    rst_train_options o;
-    const rst_method_kind *kind;
-    rst_method *m = NULL;
-    if (rst_train_preset(name, &o, &err) < 0 || rst__method_kind_find(&kind, name, &err) < 0)
-        fail_msg("%s", err.msg);
-    rst_method_options *q = &o.m;
-    if (q->net_g.family == RST_NET_UNET) { /* which wants larger pictures */
-        assert_int_equal(rst_arch_preset("resnet_6blocks", &q->net_g, &err), 0);
-        q->net_g.dropout = true;
-    }
-    q->net_g.width = q->net_d.width = q->net_f.width = 2;
-    q->net_g.blocks = 5;
-    q->net_d.blocks = 2;
-    q->num_patches = 12;
-    q->pool_size = q->pool_size ? 2 : 0;
-    q->ema = 0.9;
-    if (rst__method_new(&m, ctx, kind, q, &err) < 0)
-        fail_msg("%s: %s", name, err.msg);
-    return m;
+    o->ema = 0.9;
 }
 
 /* Steps from..to-1, each on a pair of its own. */
@@ -91,7 +72,8 @@ static void test_resumed_steps(void **state)
     rst_error err = RST_ERROR_INIT;
     const rst_method_kind *kind;
     for (int i = 0; (kind = rst__method_kind_at(i)); i++) {
-        rst_method *unbroken = small(kind->name), *resumed = small(kind->name);
+        rst_method *unbroken = methods_small(ctx, kind->name, with_average),
+                   *resumed = methods_small(ctx, kind->name, with_average);
         train(unbroken, 0, 3);
         rst_weights *half = stored(unbroken);
         train(unbroken, 3, 5);

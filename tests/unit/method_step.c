@@ -17,9 +17,9 @@
 #include <cmocka.h>
 
 #include "grad/engine.h"
-#include "method/method.h"
 #include "method/patches.h"
 #include "nn/module.h"
+#include "support/methods.h"
 
 enum { SIDE = 48, TAPS = 5 };
 
@@ -70,31 +70,22 @@ static void shake(rst_method *m)
     }
 }
 
-/* A small method; without spectral norm, whose u and v move with every pass. */
+/* Spectral norm is off: its u and v move with every pass. */
+static void derivable(rst_method_options *o)
+{
+    o->net_g.blocks = 3;
+    o->net_g.spectral = o->net_d.spectral = o->net_g.dropout = false;
+    o->asp_mode.none = true; /* the weights of the others are no part of what is derived */
+    o->nce_count = TAPS;
+    memcpy(o->nce_layers, tap, sizeof tap);
+    o->pool_size = 0;
+    o->init = RST_INIT_XAVIER;
+    o->init_gain = 1;
+}
+
 static rst_method *small(const char *name)
 {
-    rst_error err = RST_ERROR_INIT;
-    rst_train_options o;
-    const rst_method_kind *kind;
-    rst_method *m = NULL;
-    if (rst_train_preset(name, &o, &err) < 0 || rst__method_kind_find(&kind, name, &err) < 0)
-        fail_msg("%s", err.msg);
-    rst_method_options *q = &o.m;
-    if (q->net_g.family == RST_NET_UNET && rst_arch_preset("resnet_6blocks", &q->net_g, &err) < 0)
-        fail_msg("%s", err.msg); /* a U-Net wants larger pictures */
-    q->net_g.width = q->net_d.width = q->net_f.width = 2;
-    q->net_g.blocks = 3;
-    q->net_d.blocks = 2;
-    q->net_g.spectral = q->net_d.spectral = q->net_g.dropout = false;
-    q->asp_mode.none = true; /* the weights of the others are no part of what is derived */
-    q->nce_count = TAPS;
-    memcpy(q->nce_layers, tap, sizeof tap);
-    q->num_patches = 12;
-    q->pool_size = 0;
-    q->init = RST_INIT_XAVIER;
-    q->init_gain = 1;
-    if (rst__method_new(&m, ctx, kind, q, &err) < 0)
-        fail_msg("%s: %s", name, err.msg);
+    rst_method *m = methods_small(ctx, name, derivable);
     shake(m);
     return m;
 }
@@ -191,9 +182,12 @@ static double evaluate(rst_method *m, loss_fn loss, bool backward)
 /* The id of "model.N.rest"; a large one for AMMFI's, which stand behind the encoder. */
 static int layer_of(const char *name)
 {
-    int id = 1000;
-    (void)sscanf(name, "model.%d.", &id);
-    return id;
+    static const char model[] = "model.";
+    char *end;
+    if (strncmp(name, model, sizeof model - 1) != 0)
+        return 1000;
+    long id = strtol(name + sizeof model - 1, &end, 10);
+    return *end == '.' ? (int)id : 1000;
 }
 
 /* All numbers of a parameter move a little, each up or down by chance. */

@@ -10,6 +10,8 @@
  *
  * The generators learn first; the discriminators see fakes that come out of pools (spec 2.3, 3.7).
  */
+#include <string.h>
+
 #include "method/losses.h"
 #include "method/methods.h"
 
@@ -43,6 +45,10 @@ static rst_arch reversed(rst_arch a)
 
 static int build(rst_method *m, rst_error *err)
 {
+    const bool identity_on = m->o.lambda_identity > 0;
+    for (int i = 0; m->kind->term[i]; i++)
+        rst__method_expect(m, m->kind->term[i],
+                           identity_on || strncmp(m->kind->term[i], "idt_", 4) != 0);
     const rst_arch *g = &m->o.net_g, back = reversed(*g);
     rst_arch d_a = m->o.net_d, d_b = m->o.net_d;
     d_a.input_nc = g->output_nc;

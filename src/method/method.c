@@ -228,12 +228,28 @@ rst_tensor *rst__method_see(const rst_method *m, const char *name)
     return NULL;
 }
 
-rst_tensor *rst__method_term(rst_method *m, const char *name, rst_tensor *t)
+/* The place of a term; -1, which is a mistake of the method's. */
+static int term_at(const rst_method *m, const char *name)
 {
     for (int i = 0; i < RST_LOSS_TERMS && m->kind->term[i]; i++)
         if (strcmp(m->kind->term[i], name) == 0)
-            return m->term[i] = t;
+            return i;
     rst__ctx_fail(m->c, RST_EINTERNAL, "%s: no term of %s", name, m->kind->name);
+    return -1;
+}
+
+void rst__method_expect(rst_method *m, const char *name, bool on)
+{
+    int i = term_at(m, name);
+    if (on && i >= 0)
+        m->made |= 1u << i;
+}
+
+rst_tensor *rst__method_term(rst_method *m, const char *name, rst_tensor *t)
+{
+    int i = term_at(m, name);
+    if (i >= 0)
+        m->term[i] = t;
     return t;
 }
 

@@ -9,6 +9,7 @@
  * pix2pix has the full scale alone (lambda_L1), the pyramid three blurred and halved ones below it
  * (weight_L2 to weight_L4; spec 3.1, 3.2, 6.5).
  */
+#include "base/err.h"
 #include "method/losses.h"
 #include "method/methods.h"
 
@@ -47,11 +48,40 @@ static int pyramid_preset(rst_train_options *o, rst_error *err)
     return preset(o, "resnet_9blocks", err);
 }
 
+/* The scales of L1 and what they weigh. */
+static const char *const scale_term[RST_PYRAMID_SCALES] = { "G_L1", "G_L2", "G_L3", "G_L4" };
+
+static int scales_of(const rst_method_options *o, double weight[RST_PYRAMID_SCALES])
+{
+    int n = RST_PYRAMID_SCALES;
+    weight[0] = o->lambda_l1;
+    weight[1] = o->weight_l2;
+    weight[2] = o->weight_l3;
+    weight[3] = o->weight_l4;
+    while (n > 0 && weight[n - 1] <= 0)
+        n--;
+    return n;
+}
+
 static int build(rst_method *m, rst_error *err)
 {
+    static const char *const judged[] = { "G_GAN", "D_real", "D_fake" };
+    double weight[RST_PYRAMID_SCALES];
+    const bool gan = m->o.lambda_gan > 0;
+    const int scales = scales_of(&m->o, weight);
+    if (!gan && scales == 0)
+        return rst_fail(err, RST_EINVAL,
+                        "every --lambda and --weight is 0: there is nothing to learn");
+    for (int i = 0; i < 3; i++)
+        rst__method_expect(m, judged[i], gan);
+    for (int k = 0; k < scales; k++)
+        rst__method_expect(m, scale_term[k], weight[k] > 0);
+    rst__method_expect(m, "G", true);
     int rc = rst__method_add(m, "G", RST_PART_GENERATOR, &m->o.net_g, err);
     m->o.net_d.input_nc = m->o.net_g.input_nc + m->o.net_g.output_nc;
-    return rc < 0 ? rc : rst__method_add(m, "D", RST_PART_DISCRIMINATOR, &m->o.net_d, err);
+    if (rc == 0 && gan)
+        rc = rst__method_add(m, "D", RST_PART_DISCRIMINATOR, &m->o.net_d, err);
+    return rc;
 }
 
 static void forward(rst_method *m)
@@ -79,21 +109,18 @@ static rst_tensor *loss_d(rst_method *m)
 
 static rst_tensor *loss_g(rst_method *m)
 {
-    static const char *const name[RST_PYRAMID_SCALES] = { "G_L1", "G_L2", "G_L3", "G_L4" };
     const rst_method_options *o = &m->o;
-    const double weight[] = { o->lambda_l1, o->weight_l2, o->weight_l3, o->weight_l4 };
     rst_tensor *fake = rst__method_see(m, "fake_B"), *part[2], *scale[RST_PYRAMID_SCALES];
-    int n = 0, scales = RST_PYRAMID_SCALES;
+    double weight[RST_PYRAMID_SCALES];
+    int n = 0, scales = scales_of(o, weight);
     if (o->lambda_gan > 0)
         part[n++] =
             rst__method_term(m, "G_GAN", rst_scale(judge_pair(m, fake, true), o->lambda_gan));
-    while (scales > 0 && weight[scales - 1] <= 0)
-        scales--;
     if (scales > 0)
         part[n++] = rst__pyramid_loss(fake, m->b, scales, weight, scale);
     for (int k = 0; k < scales; k++)
         if (weight[k] > 0)
-            rst__method_term(m, name[k], scale[k]);
+            rst__method_term(m, scale_term[k], scale[k]);
     return rst__method_term(m, "G", rst_addn(n, part));
 }
 
@@ -105,7 +132,7 @@ const rst_method_kind rst__method_pix2pix = {
     .forward = forward,
     .loss_d = loss_d,
     .loss_g = loss_g,
-    .term = { "G_GAN", "D_real", "D_fake", "G", "G_L1" },
+    .term = { "G_GAN", "D_real", "D_fake", "G", "G_L1", "G_L2", "G_L3", "G_L4" },
 };
 
 const rst_method_kind rst__method_pyramid_pix2pix = {

@@ -32,6 +32,15 @@ expect 2 'name one output' synth --pairs 2
 expect 2 'name one output' synth --pairs 2 -o x y
 : >file
 
+# A full disk is an output error and leaves no half picture.
+(
+    ulimit -f 20
+    "$RESTAIN" synth -q --pairs 2 --size 256 -o full >out 2>err
+    [ $? = 1 ]
+) || problem "a full disk is no output error: $(cat err)"
+no_halves full
+absent full/manifest.tsv
+
 # Slides: the same file from any number of threads; what belongs to it; the pattern.
 expect 0 "s.tif: a made slide" synth --slide 700x500 --seed 2 --tile 128 --ihc ihc.tif --truth truth.tif s.tif
 OMP_NUM_THREADS=3 expect 0 - synth -q --slide 700x500 --seed 2 --tile 128 t.tif

@@ -3,28 +3,22 @@
  * restain's side of bench/run.sh, the twin of torch_peer.py.
  *
  *     bench_generator forward|backward WEIGHTS INPUT.f32 SIZE THREADS REPEATS OUTPUT.f32 [CONV]
- *         median_ms min_ms max_rss_kib of the network's forward (recorded plan) or of the backward
- * of sum(y*y)/2 on the tape; writes the output, or the gradient of the input bench_generator input
- * OUTPUT.f32 SIZE     a smooth random tile bench_generator compare A.f32 B.f32       largest
- * difference, relative L2
+ *         median_ms min_ms max_rss_kib of the network's forward (recorded plan), or of the backward
+ *         of sum(y*y)/2 on the tape; writes the output, or the gradient of the input
+ *     bench_generator input OUTPUT.f32 SIZE
+ *         a smooth random tile
+ *     bench_generator compare A.f32 B.f32
+ *         largest difference, relative L2
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include <restain/nn.h>
 
 #include "plan/plan.h"
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
+#include "support/measure.h"
 
 static float *load(const char *path, size_t *n)
 {
@@ -51,12 +45,6 @@ static int store(const char *path, const float *v, size_t n)
     return fclose(f) || done != n;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 static int forward(void *arg, rst_tensor *x, rst_tensor **out, int max)
 {
     (void)max;
@@ -69,9 +57,9 @@ static double run_forward(rst_ctx *c, rst_plan *p, rst_dims s, const float *x, f
 {
     rst_begin_nograd(c);
     rst_tensor *in = rst_upload(c, s, RST_NCHW, x), *out = NULL;
-    double t = now_ms();
+    double t = bench_now_ms();
     rst__plan_run(p, in, &out);
-    t = now_ms() - t;
+    t = bench_now_ms() - t;
     rst_download(out, RST_NCHW, y);
     return rst_end(c, NULL) < 0 ? -1 : t;
 }
@@ -84,9 +72,9 @@ static double run_backward(rst_ctx *c, rst_module *m, rst_adam *opt, rst_dims s,
     rst_tensor *in = rst_want_grad(rst_upload(c, s, RST_NCHW, x));
     rst_tensor *z = rst_module_forward(m, in);
     rst_tensor *loss = rst_scale(rst_sum(rst_square(z), RST_AXIS_ALL), 0.5);
-    double t = now_ms();
+    double t = bench_now_ms();
     rst_backward(loss);
-    t = now_ms() - t;
+    t = bench_now_ms() - t;
     rst_download(rst_grad(in), RST_NCHW, y);
     return rst_end(c, NULL) < 0 ? -1 : t;
 }
@@ -110,7 +98,7 @@ static int measure(const job *j, rst_error *err)
     size_t n = 0;
     const rst_dims s = { 1, 3, j->size, j->size };
     float *x = load(j->input, &n), *y = malloc(n * sizeof *y + 1);
-    double ms[101];
+    double ms[BENCH_REPEATS_MAX];
     const rst_ctx_options o = { .threads = j->threads, .conv = j->conv };
     int rc = x && y && n == (size_t)(3 * j->size * j->size) ? 0 : RST_EINPUT;
     if (rc == 0)
@@ -135,10 +123,7 @@ static int measure(const job *j, rst_error *err)
         rc = t < 0 ? rst_ctx_error(c, err) : 0;
     }
     if (rc == 0) {
-        struct rusage u;
-        getrusage(RUSAGE_SELF, &u);
-        qsort(ms, (size_t)j->repeats, sizeof ms[0], by_value);
-        printf("%.1f %.1f %ld\n", ms[j->repeats / 2], ms[0], u.ru_maxrss);
+        bench_print(ms, j->repeats);
         rc = store(j->output, y, n) ? RST_EOUTPUT : 0;
     }
     rst__plan_free(p);
@@ -204,14 +189,12 @@ int main(int argc, char **argv)
               .input = argv[3],
               .size = (int)strtol(argv[4], NULL, 10),
               .threads = (int)strtol(argv[5], NULL, 10),
-              .repeats = (int)strtol(argv[6], NULL, 10),
+              .repeats = bench_repeats(argv[6]),
               .output = argv[7] };
-    if (argc > 8)
-        j.conv = strcmp(argv[8], "winograd") == 0 ? RST_CONV_WINOGRAD
-                 : strcmp(argv[8], "direct") == 0 ? RST_CONV_DIRECT
-                                                  : RST_CONV_AUTO;
-    if (j.repeats < 1 || j.repeats > 100)
-        j.repeats = 5;
+    if (argc > 8 && !bench_conv_parse(argv[8], &j.conv)) {
+        fprintf(stderr, "bench_generator: %s: must be auto, direct or winograd\n", argv[8]);
+        return 2;
+    }
     if (measure(&j, &err) < 0) {
         fprintf(stderr, "bench_generator: %s\n", err.msg);
         return 1;

@@ -1,59 +1,189 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run.sh BIN [SIZE [THREADS [REPEATS]]]: restain against PyTorch in one run, the same weights, the same tile,
-# the same threads; the outputs are compared. Prints one table of medians and ratios.
+# run.sh BIN [PART [SIZE [THREADS [REPEATS [NGF]]]]]: restain against PyTorch in one run, the same weights, the same
+# picture, the same threads; what comes out is compared. PART: generator (forward and backward), step (ASP's whole
+# step of training), loader (what a training waits for its data), or all of them. Prints tables of medians and ratios.
 set -eu
 bin=$1
-size=${2:-512}
-threads=${3:-2}
-repeats=${4:-5}
+part=${2:-all}
+size=${3:-}
+threads=${4:-2}
+repeats=${5:-5}
+ngf=${6:-64}
 here=$(dirname "$0")
 python=${PYTHON:-/usr/bin/python3}
+gen=$bin/bench_generator
+train=$bin/bench_train_step
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+tuned="MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=524288000"
 
-if ! "$python" -c 'import torch, numpy' 2>/dev/null; then
+need_torch() {
+    "$python" -c 'import torch, numpy' 2>/dev/null && return
     echo "bench: $python has no torch: install python3-torch (scripts/install-deps.sh bench)" >&2
     exit 1
-fi
+}
 
-gen=$bin/bench_generator
-"$bin/restain" convert --init resnet_6blocks --seed 1 --init-gain 0.2 "$work/g.safetensors" >/dev/null
-"$bin/restain" convert "$work/g.safetensors" "$work/g.pth" >/dev/null
-"$gen" input "$work/x.f32" "$size"
+heading() { # heading WHAT DIFFERENCES
+    printf '%s, fp32, %s threads, medians of %s\n' "$1" "$threads" "$repeats"
+    echo "| what                               |   median |  best ms | faster | MiB    | mem   | $2 |"
+    echo "|---|---|---|---|---|---|$(echo "$2" | sed 's/[^|]*/---/g')|"
+}
 
-# peer NAME WHAT [ENV...]: one PyTorch run
-peer() {
+row() { # row NAME TITLE REFERENCE DIFFERENCES
+    read -r med min rss <"$work/$1.txt"
+    read -r base _ base_rss <"$work/$3.txt"
+    awk -v t="$2" -v m="$med" -v n="$min" -v r="$rss" -v b="$base" -v br="$base_rss" -v d="$4" 'BEGIN {
+        printf "| %-34s | %8.0f | %8.0f | %5.2fx | %6.0f | %5.2f | %s |\n", t, m, n, b / m, r / 1024, r / br, d }'
+}
+
+ratio() { # ratio NAME REFERENCE: how many times as fast
+    awk -v a="$(cut -d' ' -f1 "$work/$2.txt")" -v b="$(cut -d' ' -f1 "$work/$1.txt")" 'BEGIN { printf "%.2fx", a / b }'
+}
+
+# The generator --------------------------------------------------------------------------------------------------------
+
+peer() { # peer NAME WHAT [ENV...]
     name=$1 what=$2
     shift 2
     env "$@" "$python" "$here/torch_peer.py" "$what" "$work/g.pth" "$work/x.f32" "$size" "$threads" "$repeats" \
         "$work/$name.f32" >"$work/$name.txt"
 }
-ours() {
+
+ours() { # ours NAME WHAT CONV
     "$gen" "$2" "$work/g.safetensors" "$work/x.f32" "$size" "$threads" "$repeats" "$work/$1.f32" "$3" >"$work/$1.txt"
 }
-row() { # row NAME TITLE REFERENCE
-    read -r med min rss <"$work/$1.txt"
-    read -r base _ base_rss <"$work/$3.txt"
-    diff=$("$gen" compare "$work/$1.f32" "$work/$3.f32")
-    awk -v t="$2" -v m="$med" -v n="$min" -v r="$rss" -v b="$base" -v br="$base_rss" -v d="$diff" 'BEGIN {
-        split(d, e, " ")
-        printf "| %-34s | %8.0f | %8.0f | %5.2fx | %6.0f | %5.2f | %s | %s |\n", t, m, n, b / m, r / 1024, r / br, e[1], e[2] }'
+
+generator_row() { # generator_row NAME TITLE REFERENCE
+    row "$1" "$2" "$3" "$("$gen" compare "$work/$1.f32" "$work/$3.f32" | sed 's/ / | /')"
 }
 
-tuned="MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=524288000"
-echo "antialiased 6-block generator, ngf 64, ${size} x ${size}, fp32, $threads threads, medians of $repeats"
-echo "| what                               |   median |  best ms | faster | MiB    | mem   | max diff | rel L2   |"
-for what in forward backward; do
-    peer "torch-$what" "$what" X=1
+generator() {
+    "$bin/restain" convert --init resnet_6blocks --seed 1 --init-gain 0.2 "$work/g.safetensors" >/dev/null
+    "$bin/restain" convert "$work/g.safetensors" "$work/g.pth" >/dev/null
+    "$gen" input "$work/x.f32" "$size"
+    heading "antialiased 6-block generator, ngf 64, $size x $size" 'max diff | rel L2  '
+    for what in forward backward; do
+        peer "torch-$what" "$what" X=1
+        # shellcheck disable=SC2086
+        peer "tuned-$what" "$what" $tuned
+        ours "auto-$what" "$what" auto
+        ours "direct-$what" "$what" direct
+        generator_row "torch-$what" "$what: PyTorch as it comes" "torch-$what"
+        generator_row "tuned-$what" "$what: PyTorch, tuned allocator" "torch-$what"
+        generator_row "direct-$what" "$what: restain --conv direct" "torch-$what"
+        generator_row "auto-$what" "$what: restain" "torch-$what"
+        echo "  $what: $(ratio "auto-$what" "tuned-$what") PyTorch with the tuned allocator"
+    done
+}
+
+# ASP's step of training -----------------------------------------------------------------------------------------------
+
+step_peer() { # step_peer NAME lean|published [ENV...]
+    name=$1 keys=$2
+    shift 2
+    env "$@" "$python" "$here/torch_peer.py" step "$work/asp" "$threads" "$repeats" "$work/$name.losses" "$keys" \
+        >"$work/$name.txt"
+}
+
+step_ours() { # step_ours NAME METHOD CONV
+    "$train" run "$2" "$ngf" "$work/$2" "$threads" "$repeats" "$work/$1.losses" "$3" >"$work/$1.txt"
+}
+
+# apart A B: the largest relative difference between losses of the first step; no number where one side lacks a loss.
+apart() {
+    awk '$1 != 1 { next }
+        NR == FNR { a[$2] = $3; count++; next }
+        { d = ($3 - a[$2]) / a[$2]; d = d < 0 ? -d : d; worst = d > worst ? d : worst; both += $2 in a }
+        END { if (both && both == count && both == FNR / (steps + 1)) printf "%.1e", worst; else printf "other losses" }
+    ' steps="$repeats" "$work/$1.losses" "$work/$2.losses"
+}
+
+# losses A B: a row a step: each loss of A, and how far B's is from it.
+losses() {
+    awk 'NR == FNR { a[$1, $2] = $3; next }
+        $1 == 1 { name[++n] = $2 }
+        { d = ($3 - a[$1, $2]) / a[$1, $2]; cell[$1, $2] = sprintf("%.6g (%.0e)", a[$1, $2], d < 0 ? -d : d) }
+        END {
+            printf "| step |"
+            for (i = 1; i <= n; i++) printf " %-18s |", name[i]
+            printf "\n|---|"
+            for (i = 1; i <= n; i++) printf "---|"
+            for (s = 1; s <= $1; s++) {
+                printf "\n| %4d |", s
+                for (i = 1; i <= n; i++) printf " %-18s |", cell[s, name[i]]
+            }
+            print ""
+        }' "$work/$1.losses" "$work/$2.losses"
+}
+
+step_row() { # step_row NAME TITLE
+    row "$1" "$2" torch "$(apart torch "$1")"
+}
+
+step() {
+    for method in asp ammfi; do
+        mkdir "$work/$method"
+        "$train" init "$method" "$size" "$ngf" "$work/$method"
+    done
+    step_peer torch published X=1
     # shellcheck disable=SC2086
-    peer "tuned-$what" "$what" $tuned
-    ours "auto-$what" "$what" auto
-    ours "direct-$what" "$what" direct
-    row "torch-$what" "$what: PyTorch as it comes" "torch-$what"
-    row "tuned-$what" "$what: PyTorch, tuned allocator" "torch-$what"
-    row "direct-$what" "$what: restain --conv direct" "torch-$what"
-    row "auto-$what" "$what: restain" "torch-$what"
-    awk -v w="$what" -v a="$(cut -d' ' -f1 "$work/tuned-$what.txt")" -v b="$(cut -d' ' -f1 "$work/auto-$what.txt")" \
-        'BEGIN { printf "  %s: %.2fx PyTorch with the tuned allocator\n", w, a / b }'
-done
+    step_peer tuned published $tuned
+    # shellcheck disable=SC2086
+    step_peer lean lean $tuned
+    step_ours direct asp direct
+    step_ours auto asp auto
+    step_ours ammfi ammfi auto
+    heading "ASP's step of training, ngf $ngf, a crop of $size x $size" 'losses of step 1'
+    step_row torch 'PyTorch as it comes'
+    step_row tuned 'PyTorch, tuned allocator'
+    step_row lean 'the same, keys without a graph'
+    step_row direct 'restain --conv direct'
+    step_row auto 'restain'
+    row ammfi 'restain, ammfi (another network)' torch ''
+    echo "  step: $(ratio auto torch) PyTorch as it comes, $(ratio auto tuned) with the tuned allocator," \
+        "$(ratio auto lean) with keys without a graph too"
+    echo "losses of PyTorch (relative difference of restain's):"
+    losses torch auto
+    for name in direct auto; do
+        apart torch "$name" | awk -v n="$name" '$0 + 0 != $0 || $0 > 1e-3 {
+            print "bench: " n ": the losses of step 1 are not PyTorch'"'"'s: " $0 | "cat >&2"; exit 1 }'
+    done
+}
+
+# The loader -----------------------------------------------------------------------------------------------------------
+
+# Twenty steps on JPEGs as large as MIST's, each read and decoded anew.
+loader() {
+    "$bin/restain" synth --pairs 16 --size 1024 --jpeg 90 -o "$work/data" 2>/dev/null
+    "$bin/restain" train --method asp --dataroot "$work/data" --crop-size "$size" --ngf "$ngf" --threads "$threads" \
+        --cache-mb 0 --max-steps 20 --print-freq 5 --val-freq 0 --panel-freq 1000 --name loader \
+        --checkpoints-dir "$work" --quiet
+    echo "share of the wall time that training waits for its data, ASP, ngf $ngf, a crop of $size x $size of 1024 x 1024:"
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) col[$i] = i; next }
+        { s = $col["loader_share"]; worst = s > worst ? s : worst
+          printf "  step %2d: %.3g images/s, %.4f %%\n", $col["step"], $col["images_per_s"], 100 * s }
+        END { printf "  loader: at most %.4f %%\n", 100 * worst }' "$work/loader/metrics.csv"
+}
+
+given=$size
+case $part in
+generator | step | loader | all) ;;
+*)
+    echo "bench: $part: must be generator, step, loader or all" >&2
+    exit 2
+    ;;
+esac
+if [ "$part" = generator ] || [ "$part" = all ]; then
+    need_torch
+    size=${given:-512}
+    generator
+fi
+size=${given:-256}
+if [ "$part" = step ] || [ "$part" = all ]; then
+    need_torch
+    step
+fi
+if [ "$part" = loader ] || [ "$part" = all ]; then
+    loader
+fi

@@ -40,6 +40,7 @@
 #define RESTAIN_RESTAIN_H
 
 #include <restain/error.h>
+#include <restain/evaluate.h>
 #include <restain/graph.h>
 #include <restain/image.h>
 #include <restain/log.h>

@@ -34,14 +34,14 @@ static int identity(const rst_train_run *r, char out[RST_TRAIN_PATH], rst_error 
     return n > 0 && n < RST_TRAIN_PATH ? 0 : rst_fail(err, RST_EINTERNAL, "a long identity");
 }
 
-/* Where two texts part, from the beginning of the word. */
+/* Where two texts part, from the comma before. */
 static const char *difference(const char *a, const char *b)
 {
     size_t i = 0, word = 0;
     for (; a[i] && a[i] == b[i]; i++)
-        if (a[i] == ' ' || a[i] == ',')
+        if (a[i] == ',')
             word = i + 1;
-    return b + word;
+    return b + word + (b[word] == ' ');
 }
 
 /* Run state beside the method's -----------------------------------------------------------------

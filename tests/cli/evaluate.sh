@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Folders and pictures compared; what is told when they do not fit.
+. "$(dirname "$0")/lib/common.sh"
+
+"$RESTAIN" synth --pairs 4 --size 64 --seed 2 --val-share 0 -q -o data || problem 'no data'
+
+# The same pictures: alike in all; a line for each of the four levels.
+expect 0 - evaluate -q --json same.json data/trainB data/trainB
+check 'not five lines of scores' test "$(grep -c . out)" = 6
+grep -q '^all *4 *1.0000 *inf *1.0000' out || problem "equal folders: $(cat out)"
+check 'infinity is no JSON' grep -q '"psnr_db": null' same.json
+grep -q '^3+ *1 ' out || problem 'no line for level 3+'
+
+# H&E as its own stain: less alike, and the other way round the sides are exchanged.
+expect 0 - evaluate -q data/trainB data/trainA
+awk '$1 == "all" { exit !($3 < 0.9 && $4 < 25 && $5 < 0.9) }' out || problem "H&E taken for IHC: $(cat out)"
+
+# Two pictures, whose names need not be the same.
+set -- data/trainB/*
+expect 0 - evaluate -q "$1" "$2"
+
+cp -r data/trainB less
+rm "less/$(basename "$1")"
+expect 3 "$(basename "$1" .png)" evaluate -q data/trainB less
+expect 2 'one is a folder' evaluate -q data/trainB "$1"
+"$RESTAIN" synth --pairs 4 --size 96 --seed 2 --val-share 0 -q -o large || problem 'no larger data'
+expect 3 '96x96 and 64x64' evaluate -q data/trainB large/trainB
+mkdir none
+expect 3 'none' evaluate -q none data/trainB
+expect 3 'gray-to-rgb' evaluate -q "$images/gray.jpg" "$images/gray.jpg"
+finish

@@ -37,8 +37,9 @@ typedef struct rst_evaluate_options {
 } rst_evaluate_options;
 
 /**
- * Compares the pictures of two folders, or two pictures. SSIM and PSNR are those of ASP's and BCI's
- * evaluate.py (7 x 7 uniform windows, per channel; decibels per image).
+ * Compares the pictures of two folders, two pictures, or two slides of one size, tile by tile at
+ * level 0 (`images` then counts tiles of 512 to 1023 pixels a side). SSIM and PSNR are those of
+ * ASP's and BCI's evaluate.py (7 x 7 uniform windows, per channel; decibels per image).
  *
  * @param real, fake  PNG, JPEG or TIFF, paired by their names without extension
  * @param[out] out    owned; rst_evaluation_free

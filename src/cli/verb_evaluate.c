@@ -73,7 +73,7 @@ static int write_json(const rst_evaluation *e, const char *path, rst_error *err)
     char *text = ok && all ? json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
     int rc =
         text ? rst__file_write(path, text, strlen(text), err) : rst__fail_nomem(err, "evaluation");
-    free(text);
+    free(text); /* allow free: jansson made it */
     json_decref(all);
     return rc;
 }
@@ -101,7 +101,8 @@ const cli_verb cli_verb_evaluate = {
     .name = "evaluate",
     .usage = "[OPTION...] REAL VIRTUAL",
     .brief = "compare virtual stains with real ones",
-    .text = "Compares the pictures of two folders, paired by their names, or two pictures. Prints "
+    .text = "Compares the pictures of two folders, paired by their names, two pictures, or two "
+            "slides of one size, tile by tile. Prints "
             "the means of SSIM and PSNR as ASP's and BCI's code compute them, and how well the "
             "brown agrees: Pearson's r of DAB optical density over all pixels (DAB r) and over the "
             "pictures' means (tile r), the means, and the share of pixels with an optical density "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Folders of real and virtual pictures, compared pair by pair. */
 #include <restain/evaluate.h>
+#include <restain/slide.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -41,6 +42,12 @@ static int level_of(const char *stem)
         if (strcmp(end + 1, level_names[i]) == 0)
             return i;
     return -1;
+}
+
+static int stopped(int64_t done, int64_t total, const char *what, rst_error *err)
+{
+    return rst_fail(err, RST_ECANCELLED, "stopped after %lld of %lld %s", (long long)done,
+                    (long long)total, what);
 }
 
 /* A pair ----------------------------------------------------------------------------------------
@@ -107,6 +114,90 @@ static int one_pair(rst_evaluation *e, const rst_file_item *a, const rst_file_it
     return rc;
 }
 
+/* Slides ----------------------------------------------------------------------------------------
+ */
+
+enum { TILE = 512 };
+
+typedef struct slides {
+    rst_slide *s[2]; /* real, virtual */
+    int64_t w, h;
+} slides;
+
+/* @return 1 when both files are slides, 0 when one of them is a mere picture, or an error */
+static int open_slides(slides *p, const char *real, const char *fake, rst_error *err)
+{
+    const char *const path[2] = { real, fake };
+    for (int i = 0; i < 2; i++) {
+        rst_error why = RST_ERROR_INIT;
+        if (rst_slide_open(&p->s[i], path[i], NULL, &why) < 0)
+            return 0; /* reading it as a picture will tell more */
+        const rst_slide_info *f = rst_slide_describe(p->s[i]);
+        if (strcmp(f->reader, "image") == 0)
+            return 0;
+        if (i && (f->width != p->w || f->height != p->h))
+            return rst_fail(err, RST_EFORMAT, "%s is %lld x %lld pixels, %s %lld x %lld", real,
+                            (long long)p->w, (long long)p->h, fake, (long long)f->width,
+                            (long long)f->height);
+        p->w = f->width;
+        p->h = f->height;
+    }
+    return 1;
+}
+
+/* A side is cut into n parts of nearly the same length, at least a tile's. */
+static int64_t parts(int64_t side)
+{
+    return side >= TILE ? side / TILE : 1;
+}
+
+static int one_tile(rst_evaluation *e, const slides *p, int64_t i, int64_t j, rst_error *err)
+{
+    const int64_t nx = parts(p->w), ny = parts(p->h);
+    const int64_t x = i * p->w / nx, y = j * p->h / ny;
+    const int64_t w = (i + 1) * p->w / nx - x, h = (j + 1) * p->h / ny - y;
+    rst_image img[2] = { RST_IMAGE_INIT, RST_IMAGE_INIT };
+    int rc = 0;
+    for (int k = 0; rc == 0 && k < 2; k++) {
+        rc = rst_image_new(&img[k], w, h, 3, err);
+        if (rc == 0)
+            rc = rst_slide_read(p->s[k], 0, x, y, w, h, img[k].px, err);
+    }
+    if (rc == 0)
+        rc = compare(e, &img[0], &img[1], -1, err);
+    rst_image_free(&img[0]);
+    rst_image_free(&img[1]);
+    return rc;
+}
+
+static int all_tiles(rst_evaluation *e, const slides *p, const rst_evaluate_options *o,
+                     rst_error *err)
+{
+    const int64_t nx = parts(p->w), n = nx * parts(p->h);
+    for (int64_t i = 0; i < n; i++) {
+        int rc = one_tile(e, p, i % nx, i / nx, err);
+        if (rc < 0)
+            return rc;
+        if (o->progress && o->progress(o->user, i + 1, n) != 0)
+            return stopped(i + 1, n, "tiles", err);
+    }
+    return 0;
+}
+
+/* @return 1 when they were slides and were compared, 0 when they are none, or an error */
+static int try_slides(rst_evaluation *e, const char *real, const char *fake,
+                      const rst_evaluate_options *o, rst_error *err)
+{
+    slides p = { { NULL } };
+    if (rst__is_dir(real) || rst__is_dir(fake))
+        return 0;
+    int is = open_slides(&p, real, fake, err);
+    int rc = is > 0 ? all_tiles(e, &p, o, err) : is;
+    rst_slide_close(p.s[0]);
+    rst_slide_close(p.s[1]);
+    return rc < 0 ? rc : is;
+}
+
 /* All pairs -------------------------------------------------------------------------------------
  */
 
@@ -118,8 +209,7 @@ static int all_pairs(rst_evaluation *e, const rst_file_list *real, const rst_fil
         if (rc < 0)
             return rc;
         if (o->progress && o->progress(o->user, i + 1, real->count) != 0)
-            return rst_fail(err, RST_ECANCELLED, "stopped after %lld of %lld pairs",
-                            (long long)i + 1, (long long)real->count);
+            return stopped(i + 1, real->count, "pairs", err);
     }
     return 0;
 }
@@ -181,9 +271,13 @@ int rst_evaluate(rst_evaluation **out, const char *real, const char *fake,
     static const rst_evaluate_options usual = { 0 };
     rst_file_list a = { 0 }, b = { 0 };
     rst_evaluation *e = rst__calloc(1, sizeof *e);
-    int rc = e ? list_both(&a, &b, real, fake, err) : rst__fail_nomem(err, "evaluation");
-    if (rc == 0)
-        rc = all_pairs(e, &a, &b, o ? o : &usual, err);
+    o = o ? o : &usual;
+    const int done = e ? try_slides(e, real, fake, o, err) : rst__fail_nomem(err, "evaluation");
+    int rc = done < 0 ? done : 0;
+    if (done == 0)
+        rc = list_both(&a, &b, real, fake, err);
+    if (done == 0 && rc == 0)
+        rc = all_pairs(e, &a, &b, o, err);
     rst__files_free(&a);
     rst__files_free(&b);
     if (rc < 0) {

@@ -29,4 +29,12 @@ expect 3 '96x96 and 64x64' evaluate -q data/trainB large/trainB
 mkdir none
 expect 3 'none' evaluate -q none data/trainB
 expect 3 'gray-to-rgb' evaluate -q "$images/gray.jpg" "$images/gray.jpg"
+
+# Two slides, tile by tile; the first is no multiple of a tile.
+expect 0 - synth --slide 1200x700 --seed 3 --tissue 1 --ihc ihc.ome.tif -q -o he.ome.tif
+expect 0 - evaluate -q ihc.ome.tif ihc.ome.tif
+grep -q '^all *2 *1.0000 *inf *1.0000' out || problem "equal slides: $(cat out)"
+expect 0 - evaluate -q ihc.ome.tif he.ome.tif
+expect 0 - synth --slide 600x700 --seed 3 -q -o small.ome.tif
+expect 3 'he.ome.tif is 1200 x 700 pixels, small.ome.tif 600 x 700' evaluate -q he.ome.tif small.ome.tif
 finish

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "backend/cpu/conv.h"
+#include "support/measure.h"
 #ifdef RST_HAVE_DNNL
 #include <oneapi/dnnl/dnnl.h>
 #endif
@@ -171,9 +172,10 @@ int main(int argc, char **argv)
         which = CLOCK_PROCESS_CPUTIME_ID;
         share = dev.base.threads;
     }
-    dev.base.conv = strcmp(mode, "direct") == 0     ? RST_CONV_DIRECT
-                    : strcmp(mode, "winograd") == 0 ? RST_CONV_WINOGRAD
-                                                    : RST_CONV_AUTO;
+    if (!bench_conv_parse(mode, &dev.base.conv)) {
+        fprintf(stderr, "bench_conv: %s: must be auto, direct or winograd\n", mode);
+        return 2;
+    }
     if (rst__isa_choose(&dev.isa, &err) < 0) {
         fprintf(stderr, "%s\n", err.msg);
         return 2;

@@ -34,6 +34,7 @@ typedef struct gold_verdict {
     bool passed;
     bool near_kink;    /* failed, but only through gradients that are off by less than 1e-2 */
     bool torch_layout; /* compared with gradients that the build of its reference misread */
+    bool trained;      /* steps of training were made, and the first one's losses are right */
     double worst;      /* largest error over its tolerance */
     char where[160];   /* the tensor or value it belongs to */
     int64_t convs, winograd;

@@ -51,15 +51,15 @@ static bool passes(const gold_options *o, const char *dir, const char *backend)
     return v.passed;
 }
 
-/* Why a ReLU's kink is to blame for a failed case; NULL: it is not, as far as can be told. */
+/* What rounding may have done to a failed case; NULL: nothing that can be told. */
 static const char *kink(const gold_options *o, const char *dir, const gold_verdict *v)
 {
     if (v->near_kink && o->conv != RST_CONV_DIRECT && passes(o, dir, o->backend))
         return "fails only in gradients, by less than 1e-2, and passes with direct convolution: a "
                "ReLU's kink was flipped";
     if (v->trained && strcmp(o->backend, "ref") != 0 && passes(o, dir, "ref"))
-        return "passes on the ref backend, which sums in double, and is right up to the first "
-               "losses: a ReLU's kink may have been flipped";
+        return "passes on the ref backend, which sums in double, and its first losses are right: "
+               "rounding may have flipped a ReLU, or the sign of a gradient that Adam enlarged";
     return NULL;
 }
 

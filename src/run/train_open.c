@@ -33,9 +33,6 @@ static int check_options(const rst_train_options *o, rst_error *err)
         return rst_fail(err, RST_EINVAL, "--n-epochs and --n-epochs-decay give no epoch");
     if (!(o->lr > 0) || !(m->ema >= 0 && m->ema < 1) || !(m->clip_grad >= 0))
         return rst_fail(err, RST_EINVAL, "--lr, --ema or --clip-grad is out of its range");
-    if (o->preprocess == RST_PREPROCESS_NONE && o->batch_size > 1)
-        return rst_fail(err, RST_EINVAL,
-                        "--preprocess none takes pictures as they are: --batch-size must be 1");
     return 0;
 }
 
@@ -56,6 +53,19 @@ static int open_phase(const rst_train_run *r, const char *phase, rst_dataset **o
     return rst__dataset_open(out, &d, err);
 }
 
+/* Pictures that keep their sizes make a batch if they all have one size. */
+static int check_batch(const rst_train_options *o, const rst_dataset_report *d, rst_error *err)
+{
+    if (o->batch_size == 1 || rst__preprocess_is_fixed(o->preprocess) ||
+        (d->min_w == d->max_w && d->min_h == d->max_h))
+        return 0;
+    return rst_fail(err, RST_EINVAL,
+                    "%s: pictures of %lld x %lld to %lld x %lld pixels make no batch of %d; give "
+                    "--batch-size 1, or a --preprocess that crops",
+                    o->dataroot, (long long)d->min_w, (long long)d->min_h, (long long)d->max_w,
+                    (long long)d->max_h, o->batch_size);
+}
+
 /* Before hours of training, not in the middle of them. Validation takes pictures whole. */
 static int check_data(const rst_train_run *r, rst_error *err)
 {
@@ -65,6 +75,8 @@ static int check_data(const rst_train_run *r, rst_error *err)
     const rst_dataset_check_options val = { .threads = o->num_threads };
     rst_dataset_report report;
     int rc = rst__dataset_check(r->train, &train, &report, err);
+    if (rc == 0)
+        rc = check_batch(o, &report, err);
     return rc < 0 || !r->val ? rc : rst__dataset_check(r->val, &val, &report, err);
 }
 

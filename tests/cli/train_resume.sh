@@ -9,7 +9,7 @@
 run() { # NAME ARG...
     name=$1
     shift
-    "$RESTAIN" train --method ammfi --dataroot data --crop-size 64 --ngf 4 --ndf 4 --n-layers-D 2 --netF-nc 8 \
+    ${exec:-} "$RESTAIN" train --method ammfi --dataroot data --crop-size 64 --ngf 4 --ndf 4 --n-layers-D 2 --netF-nc 8 \
         --num-patches 16 --ema 0.9 --accumulate 2 --steps-per-epoch 6 --n-epochs 2 --n-epochs-decay 1 \
         --save-every-steps 2 --print-freq 1 --val-freq 1 --panel-count 1 --seed 3 --quiet --name "$name" "$@" </dev/null
 }
@@ -30,10 +30,18 @@ equal_runs() { # A B: the same weights, best and latest, and the same losses
 equal_runs whole two
 
 # Killed three times, each time after some steps more; the moment is drawn by the clock.
-rows() { [ ! -e checkpoints/killed/metrics.csv ] || grep -c . checkpoints/killed/metrics.csv; }
+rows() {
+    if [ -e checkpoints/killed/metrics.csv ]; then
+        grep -c . checkpoints/killed/metrics.csv
+    else
+        echo 0
+    fi
+}
 for at in 3 8 13; do
+    exec=exec # what is killed is the training and not a shell around it
     run killed --resume >/dev/null 2>&1 &
     pid=$!
+    exec=
     waited=0
     while kill -0 "$pid" 2>/dev/null && [ "$(rows || :)" -lt "$at" ] && [ "$waited" -lt 1200 ]; do
         sleep 0.05

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -270,6 +271,24 @@ int rst__file_write(const char *path, const void *data, size_t len, rst_error *e
     return rst__outfile_commit(f, err);
 }
 
+enum { NO_LOCK = -2 };
+
+int rst__dir_lock(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd < 0 ? NO_LOCK : fd;
+    const bool taken = errno == EWOULDBLOCK;
+    (void)close(fd);
+    return taken ? -1 : NO_LOCK;
+}
+
+void rst__dir_unlock(int lock)
+{
+    if (lock >= 0)
+        (void)close(lock);
+}
+
 bool rst__is_dir(const char *path)
 {
     struct stat st;
@@ -303,6 +322,13 @@ int rst__mkdirs(const char *path, rst_error *err)
     }
     rst__free(p);
     return rc;
+}
+
+int rst__file_remove(const char *path, rst_error *err)
+{
+    if (unlink(path) < 0 && errno != ENOENT)
+        return rst_fail(err, RST_EOUTPUT, "%s: cannot be removed: %s", path, strerror(errno));
+    return 0;
 }
 
 int rst__file_step_up(const char *fresh, const char *path, const char *previous, rst_error *err)

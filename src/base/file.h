@@ -53,9 +53,16 @@ int rst__file_write(const char *path, const void *data, size_t len, rst_error *e
 /** The file `fresh` becomes `path`, and what `path` was becomes `previous` (where the file system
  * has links); there is a `path` at every moment. RST_EOUTPUT. */
 int rst__file_step_up(const char *fresh, const char *path, const char *previous, rst_error *err);
+/** A file that is not there is fine. RST_EOUTPUT. */
+int rst__file_remove(const char *path, rst_error *err);
 
 /** Makes a folder and its parents; an existing one is fine. RST_EOUTPUT. */
 int rst__mkdirs(const char *path, rst_error *err);
+/** Nobody else may lock the folder until it is unlocked or the process ends, however that comes;
+ * where file systems have no locks, anybody may. -1: it is locked already; else for
+ * rst__dir_unlock. */
+int rst__dir_lock(const char *path);
+void rst__dir_unlock(int lock);
 bool rst__is_dir(const char *path);
 bool rst__exists(const char *path);
 

@@ -19,6 +19,11 @@ void rst_train_stop(void)
     stop_asked = 1;
 }
 
+bool rst__train_stopped(void)
+{
+    return stop_asked != 0;
+}
+
 /* Batches ---------------------------------------------------------------------------------------
  */
 
@@ -150,12 +155,22 @@ static int validate(rst_train_run *r, int epoch, rst_error *err)
     return rc;
 }
 
-static int end_epoch(rst_train_run *r, int epoch, rst_error *err)
+/* What validation or panel needs may be damaged, and both take their time: the work before them is
+ * safe. A run that is resumed here begins with the rest. */
+static int end_epoch(rst_train_run *r, rst_error *err)
+{
+    r->ending = true;
+    int rc = rst__train_save_models(r, "latest", err);
+    return rc == 0 && r->val ? rst__train_save(r, err) : rc;
+}
+
+static int rest_of_epoch(rst_train_run *r, rst_error *err)
 {
     const rst_train_options *o = r->o;
     char tag[32];
+    const int epoch = (int)((r->m->step - 1) / r->steps_per_epoch) + 1;
     const bool last = r->m->step == r->steps;
-    int rc = rst__train_save_models(r, "latest", err);
+    int rc = 0;
     (void)snprintf(tag, sizeof tag, "%d", epoch);
     if (rc == 0 && o->save_epoch_freq > 0 && epoch % o->save_epoch_freq == 0)
         rc = rst__train_save_models(r, tag, err);
@@ -163,7 +178,8 @@ static int end_epoch(rst_train_run *r, int epoch, rst_error *err)
         rc = validate(r, epoch, err);
     if (rc == 0 && o->panel_freq == 0)
         rc = rst__train_panel(r, err);
-    return rc;
+    r->ending = false;
+    return rc == 0 ? rst__train_save(r, err) : rc;
 }
 
 /* Steps -----------------------------------------------------------------------------------------
@@ -171,11 +187,16 @@ static int end_epoch(rst_train_run *r, int epoch, rst_error *err)
 
 /* A file that cannot be used costs no work: the training goes on where it was once that is mended.
  */
+static void tell_kept(const rst_train_run *r)
+{
+    rst__log(RST_LOG_WARN, "%s: saved after step %lld; --resume goes on from there", r->dir,
+             (long long)r->m->step);
+}
+
 static void keep_work(rst_train_run *r)
 {
     if (r->m->step > 0 && rst__train_save(r, NULL) == 0)
-        rst__log(RST_LOG_WARN, "%s: saved after step %lld; --resume goes on from there", r->dir,
-                 (long long)r->m->step);
+        tell_kept(r);
 }
 
 static int one_step(rst_train_run *r, supply *s, pace *p, rst_error *err)
@@ -188,40 +209,51 @@ static int one_step(rst_train_run *r, supply *s, pace *p, rst_error *err)
     int rc = next_batches(r, s, err);
     if (rc < 0)
         keep_work(r);
-    if (rc == 0)
-        rc = rst__method_step(r->m, s->batch, s->count, when, NULL, NULL, err);
+    rst_error why = RST_ERROR_INIT;
+    if (rc == 0 && (rc = rst__method_step(r->m, s->batch, s->count, when, NULL, NULL, &why)) < 0)
+        rc = rst__train_explain(r, s->batch[0].s, &why, err);
     if (rc < 0)
         return rc;
     note_pace(p, r);
     rc = tell(r, p, epoch, when.lr, err);
     const int64_t step = r->m->step;
     const bool over = step % r->steps_per_epoch == 0 || step == r->steps;
-    if (rc == 0 && over)
-        rc = end_epoch(r, epoch, err);
-    if (rc == 0 && o->panel_freq > 0 && step % o->panel_freq == 0)
-        rc = rst__train_panel(r, err);
-    if (rc == 0 && over)
+    if (over)
         rst_schedule_report(&r->schedule, 0); /* the published code says 0, whatever the loss */
-    if (rc == 0 &&
-        (over || stop_asked || (o->save_every_steps > 0 && step % o->save_every_steps == 0)))
+    if (rc == 0 && over && (rc = end_epoch(r, err)) == 0) {
+        if ((rc = rest_of_epoch(r, err)) < 0 && rc != RST_ECANCELLED && r->val)
+            tell_kept(r);
+    } else if (rc == 0 &&
+               (stop_asked || (o->save_every_steps > 0 && step % o->save_every_steps == 0)))
         rc = rst__train_save(r, err);
+    if (rc == 0 && o->panel_freq > 0 && step % o->panel_freq == 0 &&
+        (rc = rst__train_panel(r, err)) < 0)
+        keep_work(r);
     p->last = rst__train_clock(); /* what an epoch's end took is not the pace of steps */
     return rc;
+}
+
+static int stopped(const rst_train_run *r, rst_error *err)
+{
+    if (r->m->step == 0)
+        return rst_fail(err, RST_ECANCELLED, "%s: stopped before the first step", r->dir);
+    return rst_fail(err, RST_ECANCELLED,
+                    "%s: stopped after step %lld of %lld; --resume goes on from there", r->dir,
+                    (long long)r->m->step, (long long)r->steps);
 }
 
 static int all_steps(rst_train_run *r, rst_error *err)
 {
     supply s;
-    pace p = { .last = rst__train_clock(), .waited = rst__loader_waited(r->loader) };
+    pace p;
     int rc = supply_new(&s, r->o->accumulate, err);
+    if (rc == 0 && r->ending)
+        rc = rest_of_epoch(r, err);
+    p = (pace){ .last = rst__train_clock(), .waited = rst__loader_waited(r->loader) };
     while (rc == 0 && r->m->step < r->steps && !stop_asked)
         rc = one_step(r, &s, &p, err);
     supply_free(&s);
-    if (rc == 0 && r->m->step < r->steps)
-        rc = rst_fail(err, RST_ECANCELLED,
-                      "%s: stopped after step %lld of %lld; --resume goes on from there", r->dir,
-                      (long long)r->m->step, (long long)r->steps);
-    return rc;
+    return rc == RST_ECANCELLED || (rc == 0 && r->m->step < r->steps) ? stopped(r, err) : rc;
 }
 
 /* Beginning -------------------------------------------------------------------------------------
@@ -231,12 +263,31 @@ static int all_steps(rst_train_run *r, rst_error *err)
 static int begin_anew(rst_train_run *r, rst_error *err)
 {
     supply s;
+    rst_error why = RST_ERROR_INIT;
     int rc = supply_new(&s, 1, err);
     if (rc == 0)
         rc = next_batches(r, &s, err);
-    if (rc == 0)
-        rc = rst__method_warm_up(r->m, &s.batch[0], err);
+    if (rc == 0 && (rc = rst__method_warm_up(r->m, &s.batch[0], &why)) < 0)
+        rc = rst__train_explain(r, s.batch[0].s, &why, err);
     supply_free(&s);
+    return rc;
+}
+
+/* The folder, and nothing in it that a run before has left for --resume or as its best. */
+static int begin_folder(rst_train_run *r, bool resumed, rst_error *err)
+{
+    static const char *const old[] = { "checkpoint.safetensors", "checkpoint.previous.safetensors",
+                                       "best_net_G.safetensors", "best_net_G_A.safetensors",
+                                       "best_net_G_B.safetensors" };
+    char path[RST_TRAIN_PATH];
+    int rc = rst__mkdirs(r->dir, err);
+    if (rc == 0 && (r->lock = rst__dir_lock(r->dir)) == -1)
+        rc = rst_fail(err, RST_EOUTPUT, "%s: another training is at work in this folder", r->dir);
+    for (int i = 0; rc == 0 && !resumed && i < (int)(sizeof old / sizeof old[0]); i++) {
+        rc = rst__train_path(r, old[i], path, err);
+        if (rc == 0)
+            rc = rst__file_remove(path, err);
+    }
     return rc;
 }
 
@@ -266,7 +317,7 @@ static int open_log(rst_train_run *r, rst_error *err)
                                         .loss = r->term,
                                         .scores = RST_TRAIN_SCORES,
                                         .score = rst__train_score_names };
-    int rc = rst__train_log_open(&r->log, r->dir, &columns, r->m->step, err);
+    int rc = rst__train_log_open(&r->log, r->dir, &columns, r->m->step, !r->ending, err);
     if (rc == 0)
         rc = rst__train_history_init(&r->history, &columns, err);
     if (rc == 0)
@@ -282,8 +333,6 @@ static int begin(rst_train_run *r, rst_error *err)
         return rst_fail(err, RST_EINVAL,
                         "%s: this run exists; --resume goes on with it, --overwrite begins anew",
                         r->dir);
-    if (rc == 0)
-        rc = rst__mkdirs(r->dir, err);
     const int resumed = rc == 0 && r->o->resume ? rst__train_resume(r, err) : 0;
     if (rc < 0 || resumed < 0)
         return rc < 0 ? rc : resumed;
@@ -293,6 +342,8 @@ static int begin(rst_train_run *r, rst_error *err)
         rc = begin_anew(r, err);
     if (rc == 0)
         rc = rst__train_load_from(r, r->m->step * r->o->accumulate, err);
+    if (rc == 0)
+        rc = begin_folder(r, resumed, err);
     if (rc == 0)
         rc = write_config(r, err);
     return rc < 0 ? rc : open_log(r, err);

@@ -23,6 +23,7 @@ extern const char *const rst__train_score_names[RST_TRAIN_SCORES];
 typedef struct rst_train_run {
     const rst_train_options *o;
     char dir[RST_TRAIN_PATH];
+    int lock; /* of the folder */
     rst_ctx *c;
     rst_method *m;
     const rst_method_kind *kind;
@@ -36,6 +37,7 @@ typedef struct rst_train_run {
     int64_t steps_per_epoch, steps;
     double best; /* the best validation's score so far */
     bool has_best;
+    bool ending;    /* after the last step of an epoch, whose validation and panel are still due */
     double elapsed; /* seconds of training in earlier parts of the run */
     double start;   /* of this part, by the clock */
 } rst_train_run;
@@ -46,6 +48,10 @@ void rst__train_close(rst_train_run *r);
 /** Batches from number `first` on. */
 int rst__train_load_from(rst_train_run *r, int64_t first, rst_error *err);
 double rst__train_clock(void);
+/** What the networks said of pictures of that size, with where the size comes from.
+ *  @return why->code */
+int rst__train_explain(const rst_train_run *r, rst_dims pictures, const rst_error *why,
+                       rst_error *err);
 
 /* Checkpoints: train_save.c. A run's state is in DIR/checkpoint.safetensors, the one before in
  * DIR/checkpoint.previous.safetensors. */
@@ -63,8 +69,11 @@ int rst__train_path(const rst_train_run *r, const char *name, char path[RST_TRAI
 
 /* Validation: train_val.c */
 
-/** Translates the validation pairs with latest_net_G as a user would, and compares. */
+/** Translates the validation pairs with latest_net_G as a user would, and compares.
+ *  RST_ECANCELLED when the run is stopped meanwhile. */
 int rst__train_validate(rst_train_run *r, rst_train_scores *s, rst_error *err);
+/** Whether rst_train_stop was called. */
+bool rst__train_stopped(void);
 /** The score that options say is the best one's. */
 double rst__train_rank(const rst_train_run *r, const rst_train_scores *s);
 /** Validation pairs beside what the model makes of them, and the curves: DIR/panels/STEP.png. */

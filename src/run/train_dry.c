@@ -28,9 +28,9 @@ static int try_steps(rst_train_run *r, rst_train_forecast *f, rst_error *err)
         const rst_method_batch batch = { .s = s, .s_b = s, .a = b->a, .b = b->b };
         const rst_method_when when = { .epoch = 1, .lr = r->o->lr };
         const double macs = rst_ctx_statistics(r->c).macs, start = rst__train_clock();
-        rc = rst__method_step(r->m, &batch, 1, when, NULL, NULL, err);
-        if (rc < 0)
-            return rc;
+        rst_error why = RST_ERROR_INIT;
+        if (rst__method_step(r->m, &batch, 1, when, NULL, NULL, &why) < 0)
+            return rst__train_explain(r, s, &why, err);
         f->step_seconds = (rst__train_clock() - start) * r->o->accumulate;
         f->macs = (rst_ctx_statistics(r->c).macs - macs) * r->o->accumulate;
     }

@@ -112,13 +112,13 @@ static void numbers(const char *row, int first, int n, double *out)
 static void add_row(rst_train_history *h, const char *row, double *value)
 {
     enum { PHASE = 2, VALUES = 4 };
-    const int64_t step = rst__csv_line_step(row, strcspn(row, "\n"));
+    const int64_t moment = rst__csv_line_moment(row, strcspn(row, "\n")), step = moment / 2;
     const char *phase = row;
     for (int i = 0; phase && i < PHASE; i++) {
         phase = strchr(phase, ',');
         phase = phase ? phase + 1 : NULL;
     }
-    if (step < 0 || !phase)
+    if (moment < 0 || !phase)
         return;
     if (strncmp(phase, "train,", 6) == 0) {
         numbers(row, VALUES, h->columns.losses, value);

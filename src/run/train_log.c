@@ -86,31 +86,32 @@ static int write_line(rst_outfile *f, rst_str *line, rst_error *err)
     return rc;
 }
 
-/* One of the two files of lines: anew at step 0, else what it held up to `step`. */
+/* One of the two files of lines: anew at moment 0, else what it held up to there. */
 static int open_lines(rst_outfile **out, const char *dir, const char *file, const char *header,
-                      int64_t step, rst_line_step step_of, rst_error *err)
+                      int64_t moment, rst_line_moment moment_of, rst_error *err)
 {
     rst_str path = rst__str(1 << 16);
     rst__str_printf(&path, "%s/%s", dir, file);
     int rc = path.failed ? rst__fail_nomem(err, "log") : 0;
     if (rc == 0)
-        rc = step > 0 ? rst__lines_cut(path.s, header, step, step_of, err)
-                      : rst__file_write(path.s, header, strlen(header), err);
+        rc = moment > 0 ? rst__lines_cut(path.s, header, moment, moment_of, err)
+                        : rst__file_write(path.s, header, strlen(header), err);
     if (rc == 0)
         rc = rst__outfile_append(out, path.s, err);
     rst__str_free(&path);
     return rc;
 }
 
-static int open_files(rst_train_log *log, const char *dir, int64_t step, rst_error *err)
+static int open_files(rst_train_log *log, const char *dir, int64_t step, int64_t moment,
+                      rst_error *err)
 {
     rst_str header = rst__str(RST_TRAIN_LINE_MAX);
     rst__csv_header(&header, &log->columns);
     int rc = header.failed ? rst__fail_nomem(err, "log") : rst__mkdirs(dir, err);
     if (rc == 0)
-        rc = open_lines(&log->csv, dir, "metrics.csv", header.s, step, rst__csv_line_step, err);
+        rc = open_lines(&log->csv, dir, "metrics.csv", header.s, moment, rst__csv_line_moment, err);
     if (rc == 0)
-        rc = open_lines(&log->jsonl, dir, "log.jsonl", "", step, rst__jsonl_line_step, err);
+        rc = open_lines(&log->jsonl, dir, "log.jsonl", "", moment, rst__jsonl_line_moment, err);
     if (rc == 0)
         rc = rst__tfevents_open(&log->events, dir, step > 0 ? step + 1 : 0, err);
     rst__str_free(&header);
@@ -118,14 +119,15 @@ static int open_files(rst_train_log *log, const char *dir, int64_t step, rst_err
 }
 
 int rst__train_log_open(rst_train_log **out, const char *dir, const rst_train_columns *columns,
-                        int64_t resume_step, rst_error *err)
+                        int64_t resume_step, bool validated, rst_error *err)
 {
     rst_train_log *log = rst__calloc(1, sizeof *log);
     if (!log)
         return rst__fail_nomem(err, "log");
     int rc = copy_columns(log, columns, err);
     if (rc == 0)
-        rc = open_files(log, dir, resume_step, err);
+        rc = open_files(log, dir, resume_step, resume_step > 0 ? 2 * resume_step + validated : 0,
+                        err);
     if (rc == 0)
         rc = rst__train_log_event(log, resume_step > 0 ? "resume" : "start",
                                   resume_step > 0 ? resume_step : 0,

@@ -39,13 +39,14 @@ typedef struct rst_train_step {
  * and renamed), as is everything from the first damaged line on. Either way a new event file
  * begins.
  *
+ * @param validated  the validation after step K, too, was before the checkpoint: its rows stay
  * @param[out] out  owned; rst__train_log_close
  * @param dir       made if it is not there
  * @return 0, RST_EINVAL (a name), RST_EFORMAT (metrics.csv has other columns), RST_EINPUT,
  *         RST_EOUTPUT, RST_ENOMEM
  */
 int rst__train_log_open(rst_train_log **out, const char *dir, const rst_train_columns *columns,
-                        int64_t resume_step, rst_error *err);
+                        int64_t resume_step, bool validated, rst_error *err);
 /** A step, into all three. TensorBoard's tags: loss/NAME, train/lr, train/images_per_s,
  *  train/loader_share. */
 int rst__train_log_step(rst_train_log *log, const rst_train_step *s, rst_error *err);

@@ -58,12 +58,21 @@ void rst__csv_eval(rst_str *line, const rst_train_columns *c, int64_t step, int6
     rst__str_add(line, ",,,\n");
 }
 
-int64_t rst__csv_line_step(const char *line, size_t len)
+/* Of a line's number and kind; a number that no training reaches is damage. */
+static int64_t moment(int64_t step, bool validation)
+{
+    return step >= 0 && step < INT64_MAX / 2 ? 2 * step + validation : -1;
+}
+
+int64_t rst__csv_line_moment(const char *line, size_t len)
 {
     char *end;
     errno = 0;
     const long long v = len && line[0] >= '0' && line[0] <= '9' ? strtoll(line, &end, 10) : -1;
-    return v >= 0 && errno == 0 && *end == ',' && !memchr(line, 0, len) ? v : -1;
+    if (v < 0 || errno != 0 || *end != ',' || memchr(line, 0, len))
+        return -1;
+    const char *phase = memchr(end + 1, ',', len - (size_t)(end + 1 - line));
+    return moment(v, phase && strncmp(phase, ",val,", 5) == 0);
 }
 
 /* JSON ----------------------------------------------------------------------------------------- */
@@ -131,33 +140,35 @@ void rst__jsonl_eval(rst_str *line, const rst_train_columns *c, int64_t step, in
     rst__jsonl_event(line, "eval", step, o);
 }
 
-int64_t rst__jsonl_line_step(const char *line, size_t len)
+int64_t rst__jsonl_line_moment(const char *line, size_t len)
 {
     json_t *o = rst__json_parse(line, len, "line", NULL), *v = json_object_get(o, "step");
-    const int64_t step = json_is_integer(v) ? json_integer_value(v) : -1;
+    const char *event = json_string_value(json_object_get(o, "event"));
+    const int64_t at = moment(json_is_integer(v) ? json_integer_value(v) : -1,
+                              event && strcmp(event, "eval") == 0);
     json_decref(o);
-    return step;
+    return at;
 }
 
 /* Cutting -------------------------------------------------------------------------------------- */
 
 /* Bytes up to the first line that goes. */
-static size_t kept(const char *path, const char *text, size_t len, size_t at, int64_t step,
-                   rst_line_step step_of)
+static size_t kept(const char *path, const char *text, size_t len, size_t at, int64_t last,
+                   rst_line_moment moment_of)
 {
     while (at < len) {
         const char *end = memchr(text + at, '\n', len - at);
-        const int64_t s = end ? step_of(text + at, (size_t)(end - text) - at) : -1;
-        if (end && s < 0)
+        const int64_t m = end ? moment_of(text + at, (size_t)(end - text) - at) : -1;
+        if (end && m < 0)
             rst__log(RST_LOG_WARN, "%s: damaged at byte %zu; cut off there", path, at);
-        if (s < 0 || s > step)
+        if (m < 0 || m > last)
             break;
         at = (size_t)(end - text) + 1;
     }
     return at;
 }
 
-int rst__lines_cut(const char *path, const char *header, int64_t step, rst_line_step step_of,
+int rst__lines_cut(const char *path, const char *header, int64_t moment, rst_line_moment moment_of,
                    rst_error *err)
 {
     void *text;
@@ -172,7 +183,7 @@ int rst__lines_cut(const char *path, const char *header, int64_t step, rst_line_
                       "%s: its columns are not those of this training; move it away, or train "
                       "under another --name",
                       path);
-    const size_t keep = rc == 0 ? kept(path, text, len, head, step, step_of) : len;
+    const size_t keep = rc == 0 ? kept(path, text, len, head, moment, moment_of) : len;
     if (keep < len)
         rc = rst__file_write(path, text, keep, err);
     rst__free(text);

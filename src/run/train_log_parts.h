@@ -20,18 +20,19 @@ void rst__jsonl_eval(rst_str *line, const rst_train_columns *c, int64_t step, in
 /* Takes the reference to fields. */
 void rst__jsonl_event(rst_str *line, const char *name, int64_t step, json_t *fields);
 
-/* The step of a line (without its newline); -1: it is damaged. */
-typedef int64_t (*rst_line_step)(const char *line, size_t len);
-int64_t rst__csv_line_step(const char *line, size_t len);
-int64_t rst__jsonl_line_step(const char *line, size_t len);
+/* The moment of a line (without its newline): twice its step, and one more for a validation, which
+ * comes after the step; -1: it is damaged. */
+typedef int64_t (*rst_line_moment)(const char *line, size_t len);
+int64_t rst__csv_line_moment(const char *line, size_t len);
+int64_t rst__jsonl_line_moment(const char *line, size_t len);
 
 /**
- * Keeps of a file of lines what comes before the first one that is beyond `step`, damaged, or not
+ * Keeps of a file of lines what comes before the first one that is beyond `moment`, damaged, or not
  * ended. No file is an empty file.
  *
  * @param header  the first line that there must be, with its newline; may be empty
  */
-int rst__lines_cut(const char *path, const char *header, int64_t step, rst_line_step step_of,
+int rst__lines_cut(const char *path, const char *header, int64_t moment, rst_line_moment moment_of,
                    rst_error *err);
 
 #endif

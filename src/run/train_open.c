@@ -106,6 +106,16 @@ int rst__train_load_from(rst_train_run *r, int64_t first, rst_error *err)
     return rst__loader_open(&r->loader, r->train, &l, first, err);
 }
 
+int rst__train_explain(const rst_train_run *r, rst_dims pictures, const rst_error *why,
+                       rst_error *err)
+{
+    if (why->code != RST_EINVAL)
+        return rst_fail(err, why->code, "%s", why->msg);
+    return rst_fail(err, why->code, "%s; it got %lld x %lld pixels: see %s", why->msg,
+                    (long long)pictures.w, (long long)pictures.h,
+                    rst__preprocess_is_fixed(r->o->preprocess) ? "--crop-size" : "--preprocess");
+}
+
 static int open_data(rst_train_run *r, rst_error *err)
 {
     const rst_train_options *o = r->o;
@@ -150,7 +160,7 @@ int rst__train_path(const rst_train_run *r, const char *name, char path[RST_TRAI
 
 int rst__train_open(rst_train_run *r, const rst_train_options *o, rst_error *err)
 {
-    *r = (rst_train_run){ .o = o };
+    *r = (rst_train_run){ .o = o, .lock = -1 };
     int rc = check_options(o, err);
     if (rc == 0)
         rc = rst__method_kind_find(&r->kind, o->method, err);
@@ -186,4 +196,5 @@ void rst__train_close(rst_train_run *r)
     rst_ctx_free(r->c);
     rst__dataset_close(r->train);
     rst__dataset_close(r->val);
+    rst__dir_unlock(r->lock);
 }

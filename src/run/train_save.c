@@ -62,6 +62,9 @@ static int store_run(const rst_train_run *r, rst_weights *w, rst_error *err)
         rc = rst_weights_set_meta(w, "kind", "checkpoint of a training", err);
     if (rc == 0)
         rc = rst_weights_set_meta(w, "identity", text, err);
+    const int64_t ending = r->ending;
+    if (rc == 0)
+        rc = rst_weights_add(w, "ending", RST_WEIGHT_I64, 0, NULL, &ending, err);
     return rc < 0 ? rc : rst_weights_add(w, "run", RST_WEIGHT_F64, 1, shape, v, err);
 }
 
@@ -69,6 +72,7 @@ static int load_run(rst_train_run *r, const rst_weights *w, rst_error *err)
 {
     char text[RST_TRAIN_PATH];
     double v[6];
+    int64_t ending = 0; /* which older checkpoints do not tell */
     const char *theirs = rst_weights_meta(w, "identity");
     const rst_weight *t = rst_weights_find(w, "run");
     if (!theirs || !t || rst_weight_elements(t) != 6)
@@ -80,7 +84,10 @@ static int load_run(rst_train_run *r, const rst_weights *w, rst_error *err)
         return rst_fail(err, RST_EINVAL,
                         "the options have changed since: there it was %.60s..., now %.60s...",
                         difference(text, theirs), difference(theirs, text));
+    if (rst_weights_find(w, "ending") && (rc = rst__state_number(w, "ending", &ending, err)) < 0)
+        return rc;
     rst_weight_to_f64(t, v);
+    r->ending = ending != 0;
     r->best = v[0];
     r->has_best = v[1] != 0;
     r->elapsed = v[2];

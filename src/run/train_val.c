@@ -118,6 +118,8 @@ int rst__train_validate(rst_train_run *r, rst_train_scores *out, rst_error *err)
             break;
         rc = add_scores(&s, &t, err);
         triple_free(&t);
+        if (rc == 0 && rst__train_stopped())
+            rc = rst_fail(err, RST_ECANCELLED, "%s: stopped while it validated", r->dir);
     }
     rst_model_close(m);
     const rst_stain_agreement a = rst_stain_result(&s.stain);

@@ -108,7 +108,7 @@ static rst_train_log *open_log(int64_t step)
 {
     rst_train_log *log = NULL;
     rst_error err = RST_ERROR_INIT;
-    succeeded(rst__train_log_open(&log, folder, &columns, step, &err), &err);
+    succeeded(rst__train_log_open(&log, folder, &columns, step, true, &err), &err);
     return log;
 }
 
@@ -252,6 +252,30 @@ static void test_resume(void **state)
     rst__free(whole);
 }
 
+/* Killed after its last row of a validation, whose checkpoint says that it is still due. */
+static void test_resume_before_validation(void **state)
+{
+    (void)state;
+    rst_error err = RST_ERROR_INIT;
+    rst_train_log *log = open_log(0);
+    add_step(log, 1, 1, -1);
+    add_eval(log, 1, 0.25);
+    add_step(log, 2, 2, -2);
+    close_log(log);
+    log = open_log(2);
+    add_eval(log, 2, 0.5);
+    close_log(log);
+    char *whole = text_of("metrics.csv", NULL);
+    assert_int_equal(lines_in("log.jsonl"), 6);
+    succeeded(rst__train_log_open(&log, folder, &columns, 2, false, &err), &err);
+    assert_int_equal(lines_in("metrics.csv"), 4); /* that of step 1 stays */
+    assert_int_equal(lines_in("log.jsonl"), 6);   /* in its place stands the resumption */
+    add_eval(log, 2, 0.5);
+    close_log(log);
+    is_text("metrics.csv", whole);
+    rst__free(whole);
+}
+
 static void cuts(const char *tail, const char *want)
 {
     char text[400];
@@ -286,12 +310,12 @@ static void test_refuses(void **state)
     rst_train_log *log = NULL;
     for (int i = 0; i < 3; i++) {
         const rst_train_columns c = { .losses = 1, .loss = bad[i] };
-        assert_int_equal(rst__train_log_open(&log, folder, &c, 0, &err), RST_EINVAL);
+        assert_int_equal(rst__train_log_open(&log, folder, &c, 0, true, &err), RST_EINVAL);
     }
     write_text("metrics.csv", "step,epoch,phase,lr,G,ssim,seconds,images_per_s,loader_share\n");
-    assert_int_equal(rst__train_log_open(&log, folder, &columns, 3, &err), RST_EFORMAT);
+    assert_int_equal(rst__train_log_open(&log, folder, &columns, 3, true, &err), RST_EFORMAT);
     assert_non_null(strstr(err.msg, "metrics.csv: its columns"));
-    assert_int_equal(rst__train_log_open(&log, in_folder("metrics.csv"), &columns, 3, &err),
+    assert_int_equal(rst__train_log_open(&log, in_folder("metrics.csv"), &columns, 3, true, &err),
                      RST_EOUTPUT);
     assert_null(log);
     assert_int_equal(rst__train_log_close(NULL, &err), 0);
@@ -318,7 +342,7 @@ static void test_full_disk(void **state)
     for (int n = 0; n < 12; n++) {
         rst_train_log *log = NULL;
         rst__file_fail_after(-1, n);
-        const int rc = rst__train_log_open(&log, folder, &columns, 1, &err);
+        const int rc = rst__train_log_open(&log, folder, &columns, 1, true, &err);
         rst__file_fail_after(-1, -1);
         assert_true(rc == 0 || rc == RST_EOUTPUT);
         assert_int_equal(lines_in("metrics.csv"), 2 + (n < 3));
@@ -338,7 +362,7 @@ static void test_no_memory(void **state)
     for (long n = 0; rc == RST_ENOMEM; n++) {
         rst_train_log *log = NULL;
         rst__alloc_fail_after(n);
-        rc = rst__train_log_open(&log, folder, &columns, 0, &err);
+        rc = rst__train_log_open(&log, folder, &columns, 0, true, &err);
         rst__alloc_fail_after(-1);
         assert_true(rc == 0 || rc == RST_ENOMEM);
         close_log(log);
@@ -547,9 +571,11 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        TEST(test_csv),       TEST(test_jsonl),   TEST(test_resume),
-        TEST(test_damage),    TEST(test_refuses), TEST(test_full_disk),
-        TEST(test_no_memory), TEST(test_events),  cmocka_unit_test(test_crc),
+        TEST(test_csv),       TEST(test_jsonl),
+        TEST(test_resume),    TEST(test_resume_before_validation),
+        TEST(test_damage),    TEST(test_refuses),
+        TEST(test_full_disk), TEST(test_no_memory),
+        TEST(test_events),    cmocka_unit_test(test_crc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,6 +143,7 @@ typedef struct rst_train_options {
     rst_data_layout layout;
     bool b_to_a;   /**< --direction BtoA: A is the IHC */
     bool unpaired; /**< --dataset-mode unaligned */
+    bool multimag; /**< the data set must have several magnifications of each pair */
     rst_image_alpha alpha;
     bool gray_to_rgb;
     rst_sampling sampling;

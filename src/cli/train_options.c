@@ -271,6 +271,10 @@ static const cli_option table[] = {
           "Which pair comes next: drawn with replacement (ASP), each once an epoch, or in order" },
     { "dataset-mode", 0, CLI_WORD, .words = "aligned|unaligned", AT(unpaired),
       .help = "Pairs, or two sets of images that are none (CUT, CycleGAN)" },
+    SWITCH("multimag",
+           "The data set must have each pair at several magnifications, one of which is drawn each "
+           "time, as restain prepare --multimag makes it",
+           AT(multimag)),
     { "preprocess", 0, CLI_WORD,
       .words = "crop|resize_and_crop|scale_width|scale_width_and_crop|none", AT(preprocess),
       .help = "What happens to an image before the flip" },

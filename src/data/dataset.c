@@ -23,6 +23,11 @@ int64_t rst__dataset_count(const rst_dataset *d)
     return a > b ? a : b;
 }
 
+int64_t rst__dataset_pairs(const rst_dataset *d)
+{
+    return rst__dataset_count(d) / d->views;
+}
+
 int64_t rst__dataset_files(const rst_dataset *d)
 {
     const int64_t a = d->list[RST_DATA_A].count;
@@ -81,8 +86,8 @@ static int fill(rst_dataset *d, const rst_dataset_options *o, rst_error *err)
     if (d->paired && !manifest)
         rc = rst__files_pair(&d->list[RST_DATA_A], &d->list[RST_DATA_B], err);
     if (rc == 0 && o->max_size > 0) {
-        cut(&d->list[RST_DATA_A], o->max_size);
-        cut(&d->list[RST_DATA_B], o->max_size);
+        cut(&d->list[RST_DATA_A], o->max_size * d->views);
+        cut(&d->list[RST_DATA_B], o->max_size * d->views);
     }
     return rc;
 }
@@ -97,6 +102,7 @@ int rst__dataset_open(rst_dataset **out, const rst_dataset_options *o, rst_error
         return rst__fail_nomem(err, o->root);
     d->guessed = o->layout == RST_DATA_AUTO;
     d->paired = !o->unpaired;
+    d->views = 1;
     d->read = o->read;
     d->read.quiet = true; /* files are read again and again; the check speaks */
     rc = fill(d, o, err);

@@ -29,6 +29,8 @@ typedef enum rst_data_side { RST_DATA_A, RST_DATA_B } rst_data_side;
 /** Which part of its file a picture is. */
 typedef enum rst_data_part { RST_DATA_WHOLE, RST_DATA_LEFT, RST_DATA_RIGHT } rst_data_part;
 
+enum { RST_DATA_VIEWS = 8, RST_DATA_WORD = 16 };
+
 /** One phase of a data set. Fields are for reading. */
 typedef struct rst_dataset {
     rst_data_layout layout; /* never AUTO */
@@ -37,6 +39,11 @@ typedef struct rst_dataset {
     rst_file_list list[2];  /* by rst_data_side, by path of A */
     rst_data_part part[2];
     rst_image_read_options read;
+    /* A manifest with a column `magnification` has each pair several times, once a magnification:
+     * items p * views .. p * views + views - 1 are pair p. */
+    int views;                                /* 1 without such a column */
+    char view[RST_DATA_VIEWS][RST_DATA_WORD]; /* what the column calls them */
+    char resolver[RST_DATA_WORD];             /* the column of that name; "" */
 } rst_dataset;
 
 /**
@@ -52,6 +59,8 @@ int rst__dataset_open(rst_dataset **out, const rst_dataset_options *o, rst_error
 void rst__dataset_close(rst_dataset *d);
 /** Pairs; without pairs, the pictures of the larger side. */
 int64_t rst__dataset_count(const rst_dataset *d);
+/** The same, each pair counted once whatever its magnifications: what an epoch draws. */
+int64_t rst__dataset_pairs(const rst_dataset *d);
 /** Files of both sides; where A and B share files, those. They are numbered from 0. */
 int64_t rst__dataset_files(const rst_dataset *d);
 /** The number of an item's file. */

@@ -274,10 +274,13 @@ static int make_places(rst_loader *l, rst_error *err)
 static int start(rst_loader *l, int64_t first_batch, rst_error *err)
 {
     const rst_dataset *d = l->d;
-    const rst_sampler_options s = {
-        l->o.sampling, d->paired, d->list[RST_DATA_A].count, d->list[RST_DATA_B].count,
-        l->o.batch,    l->o.seed
-    };
+    const rst_sampler_options s = { .sampling = l->o.sampling,
+                                    .paired = d->paired,
+                                    .count_a = d->list[RST_DATA_A].count,
+                                    .count_b = d->list[RST_DATA_B].count,
+                                    .views = d->views,
+                                    .batch = l->o.batch,
+                                    .seed = l->o.seed };
     int rc = rst__sampler_new(&l->sampler, &s, err);
     if (rc == 0)
         rc = make_places(l, err);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A manifest: lines of tab-separated fields, the first of which names the columns. Those called
- * split (train, val, test), he and ihc are ours, in any order; paths are relative to the file. */
+ * split (train, val, test), he and ihc are ours, in any order; paths are relative to the file. With
+ * a column magnification, rows that follow each other are one pair at several magnifications, the
+ * same in the same order for every pair of a split; a column resolver says what made them. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -11,16 +14,25 @@
 
 enum { MAX_BYTES = 1 << 28, MAX_COLUMNS = 64 };
 
-typedef enum column { COLUMN_SPLIT, COLUMN_HE, COLUMN_IHC, COLUMNS } column;
+typedef enum column {
+    COLUMN_SPLIT,
+    COLUMN_HE,
+    COLUMN_IHC,
+    REQUIRED,
+    COLUMN_MAGNIFICATION = REQUIRED,
+    COLUMN_RESOLVER,
+    COLUMNS
+} column;
 
-static const char *const column_names[] = { "split", "he", "ihc" };
+static const char *const column_names[] = { "split", "he", "ihc", "magnification", "resolver" };
 
 typedef struct manifest {
     const char *path;
     char *at, *end; /* the rest of the text; lines and fields are cut out of it by NULs */
     int64_t line;
-    int place[COLUMNS]; /* of our columns in a line */
+    int place[COLUMNS]; /* of our columns in a line; -1: none */
     int columns;
+    bool turned; /* a second pair has begun: which magnifications there are is known */
 } manifest;
 
 /* Cuts the next line that is not empty into fields; their number, 0 at the end. */
@@ -56,7 +68,7 @@ static int read_header(manifest *m, rst_error *err)
         for (int i = 0; i < m->columns; i++)
             if (strcmp(field[i], column_names[c]) == 0)
                 m->place[c] = i;
-        if (m->place[c] < 0)
+        if (m->place[c] < 0 && c < REQUIRED)
             return rst_fail(err, RST_EFORMAT,
                             "%s: the first line names no column `%s`; a manifest is tab-separated "
                             "and has split, he and ihc",
@@ -83,6 +95,44 @@ static int add_row(const manifest *m, rst_dataset *d, char *const field[], rst_e
     return rc == 0 && *ihc ? rst__files_add(&d->list[RST_DATA_B], ihc, err) : rc;
 }
 
+static int bad_view(const manifest *m, const char *word, const char *what, rst_error *err)
+{
+    return rst_fail(err, RST_EFORMAT,
+                    "%s: line %lld: magnification `%.40s` %s; each pair has the same ones, in rows "
+                    "that follow each other",
+                    m->path, (long long)m->line, word, what);
+}
+
+/* Row `row` of a phase, from 0, is of a magnification: that of the row `views` before it. */
+static int add_view(manifest *m, rst_dataset *d, const char *word, int64_t row, rst_error *err)
+{
+    if (!*word || strlen(word) >= RST_DATA_WORD)
+        return bad_view(m, word, "has not 1 to 15 bytes", err);
+    if (row == 0)
+        d->views = 0;
+    m->turned |= row > 0 && strcmp(word, d->view[0]) == 0;
+    if (m->turned)
+        return strcmp(word, d->view[row % d->views]) == 0
+                   ? 0
+                   : bad_view(m, word, "is not the one whose turn it is", err);
+    for (int v = 0; v < d->views; v++)
+        if (strcmp(word, d->view[v]) == 0)
+            return bad_view(m, word, "comes twice", err);
+    if (d->views == RST_DATA_VIEWS)
+        return bad_view(m, word, "is one too many", err);
+    memcpy(d->view[d->views++], word, strlen(word) + 1);
+    return 0;
+}
+
+static int add_columns(manifest *m, rst_dataset *d, char *const field[], int64_t row,
+                       rst_error *err)
+{
+    const int view = m->place[COLUMN_MAGNIFICATION], made = m->place[COLUMN_RESOLVER];
+    if (made >= 0 && row == 0)
+        (void)snprintf(d->resolver, sizeof d->resolver, "%s", field[made]);
+    return view < 0 ? 0 : add_view(m, d, field[view], row, err);
+}
+
 /* Lists what a phase has; *rows counts the lines of it. */
 static int read_rows(manifest *m, rst_dataset *d, const char *phase, int64_t *rows, rst_error *err)
 {
@@ -101,9 +151,13 @@ static int read_rows(manifest *m, rst_dataset *d, const char *phase, int64_t *ro
                             m->path, (long long)m->line, split);
         if (strcmp(split, phase) != 0)
             continue;
-        ++*rows;
-        rc = add_row(m, d, field, err);
+        rc = add_columns(m, d, field, (*rows)++, err);
+        if (rc == 0)
+            rc = add_row(m, d, field, err);
     }
+    if (rc == 0 && *rows > 0 && d->views > 1 && *rows % d->views)
+        return rst_fail(err, RST_EFORMAT,
+                        "%s: the last pair of split %s has not all magnifications", m->path, phase);
     return rc;
 }
 
@@ -167,5 +221,10 @@ int rst__manifest_list(rst_dataset *d, const rst_dataset_options *o, rst_error *
         if (d->list[side].count == 0)
             return rst_fail(err, RST_EINPUT, "%s: no %s of split %s", o->root, side ? "ihc" : "he",
                             o->phase);
+    if (!d->paired && d->views > 1)
+        return rst_fail(err, RST_EINVAL,
+                        "%s: has a column magnification, which is for pairs: it does not go with "
+                        "--dataset-mode unaligned",
+                        o->root);
     return d->paired ? rst__files_check_unique(&d->list[RST_DATA_A], err) : 0;
 }

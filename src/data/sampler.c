@@ -9,7 +9,7 @@
 
 struct rst_sampler {
     rst_sampler_options o;
-    int64_t count;  /* items of the larger side */
+    int64_t count;  /* items of the larger side, or pairs where they have views */
     int64_t period; /* samples an epoch */
     pthread_mutex_t lock;
     int64_t *order; /* owned: the permutation of one epoch; under the lock */
@@ -52,7 +52,8 @@ rst_rng rst__sample_rng(uint64_t seed, const char *name, int64_t number)
 
 int rst__sampler_new(rst_sampler **out, const rst_sampler_options *o, rst_error *err)
 {
-    const int64_t count = o->count_a > o->count_b ? o->count_a : o->count_b;
+    const int64_t items = o->count_a > o->count_b ? o->count_a : o->count_b;
+    const int64_t count = o->views > 1 ? items / o->views : items;
     const bool serial = o->sampling == RST_SAMPLING_SERIAL;
     if (o->batch < 1 || (!serial && o->batch > count))
         return rst_fail(err, RST_EINVAL,
@@ -134,6 +135,8 @@ int rst__sampler_get(rst_sampler *s, int64_t batch, rst_sample *out, int64_t *n,
             out[i].a = rst__rng_below(&r, s->count);
         else if (s->o.sampling == RST_SAMPLING_SERIAL)
             out[i].a = place + i;
+        if (s->o.views > 1)
+            out[i].a = out[i].a * s->o.views + rst__rng_below(&r, s->o.views);
         settle(s, &out[i], &r);
     }
     return 0;

@@ -19,6 +19,7 @@ typedef struct rst_sampler_options {
     int64_t count_a, count_b; /* items; equal when paired */
     int64_t batch;            /* samples of one */
     uint64_t seed;
+    int views; /* items of a pair, one of which a sample draws; an epoch is pairs. 0: 1 */
 } rst_sampler_options;
 
 typedef struct rst_sampler rst_sampler;

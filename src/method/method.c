@@ -106,7 +106,9 @@ int rst_train_preset(const char *method, rst_train_options *out, rst_error *err)
         return rc;
     *out = common();
     out->method = k->name;
-    return k->preset(out, err);
+    /* Those without a head show one all the same: what is printed can be read back. */
+    rc = rst_arch_preset("mlp_sample", &out->m.net_f, err);
+    return rc < 0 ? rc : k->preset(out, err);
 }
 
 int rst__method_fit_head(rst_method_options *o, rst_error *err)

@@ -8,6 +8,23 @@
 #include "grad/engine.h"
 #include "image/convert.h"
 #include "image/resize.h"
+#include "run/model.h"
+
+int rst__multimag_copy(const rst_image *img, int64_t y, int64_t x, int64_t h, int64_t w,
+                       rst_image *out, rst_error *err)
+{
+    rst_image part = RST_IMAGE_INIT;
+    int rc = rst_image_new(&part, w, h, img->channels, err);
+    if (rc < 0)
+        return rc;
+    const int64_t row = w * img->channels;
+    for (int64_t i = 0; i < h; i++)
+        memcpy(part.px + i * row, img->px + ((y + i) * img->width + x) * img->channels,
+               (size_t)row);
+    part.mpp = img->mpp;
+    *out = part;
+    return 0;
+}
 
 static int cut(const rst_image *img, const rst_multimag_view *v, rst_image *out, rst_error *err)
 {
@@ -17,17 +34,7 @@ static int cut(const rst_image *img, const rst_multimag_view *v, rst_image *out,
                         "a crop of %lld at row %lld, column %lld is not inside %lldx%lld pixels",
                         (long long)v->size, (long long)v->y, (long long)v->x, (long long)img->width,
                         (long long)img->height);
-    rst_image part = RST_IMAGE_INIT;
-    int rc = rst_image_new(&part, v->size, v->size, img->channels, err);
-    if (rc < 0)
-        return rc;
-    int64_t row = v->size * img->channels;
-    for (int64_t y = 0; y < v->size; y++)
-        memcpy(part.px + y * row, img->px + ((v->y + y) * img->width + v->x) * img->channels,
-               (size_t)row);
-    part.mpp = img->mpp;
-    *out = part;
-    return 0;
+    return rst__multimag_copy(img, v->y, v->x, v->size, v->size, out, err);
 }
 
 int rst__multimag_low(const rst_image *img, const rst_multimag_view *view, int scale,
@@ -106,4 +113,56 @@ int rst__multimag_prepare(rst_ctx *c, rst_module *sr, const rst_image *img,
     rst_image_free(&low);
     int failed = rst_end(c, rc < 0 ? NULL : err);
     return rc < 0 ? rc : failed;
+}
+
+/* Where a window begins and ends on a side of n: the core and a halo, as far as there is image. */
+typedef struct span {
+    int64_t core, end, from, to;
+} span;
+
+static span span_of(int64_t core, int64_t tile, int64_t n)
+{
+    span s = { .core = core, .end = core + tile < n ? core + tile : n };
+    s.from = core > RST_MULTIMAG_HALO ? core - RST_MULTIMAG_HALO : 0;
+    s.to = s.end + RST_MULTIMAG_HALO < n ? s.end + RST_MULTIMAG_HALO : n;
+    return s;
+}
+
+static int resolve_window(rst_model *sr, const rst_image *low, span v, span h, rst_image *out,
+                          rst_error *err)
+{
+    const int64_t scale = rst_model_describe(sr).scale, c = low->channels;
+    rst_image in = RST_IMAGE_INIT, big = RST_IMAGE_INIT;
+    int rc = rst__multimag_copy(low, v.from, h.from, v.to - v.from, h.to - h.from, &in, err);
+    if (rc == 0)
+        rc = rst_model_translate(sr, &in, &big, err);
+    rst_image_free(&in);
+    if (rc < 0)
+        return rc;
+    const int64_t rows = (v.end - v.core) * scale, bytes = (h.end - h.core) * scale * c;
+    for (int64_t y = 0; y < rows; y++)
+        memcpy(out->px + ((v.core * scale + y) * out->width + h.core * scale) * c,
+               big.px +
+                   (((v.core - v.from) * scale + y) * big.width + (h.core - h.from) * scale) * c,
+               (size_t)bytes);
+    rst_image_free(&big);
+    return 0;
+}
+
+int rst__multimag_resolve(rst_model *sr, const rst_image *low, int64_t tile, rst_image *out,
+                          rst_error *err)
+{
+    const int64_t scale = rst_model_describe(sr).scale;
+    rst_image all = RST_IMAGE_INIT;
+    int rc = rst_image_new(&all, low->width * scale, low->height * scale, low->channels, err);
+    for (int64_t y = 0; rc == 0 && y < low->height; y += tile)
+        for (int64_t x = 0; rc == 0 && x < low->width; x += tile)
+            rc = resolve_window(sr, low, span_of(y, tile, low->height),
+                                span_of(x, tile, low->width), &all, err);
+    if (rc < 0) {
+        rst_image_free(&all);
+        return rc;
+    }
+    *out = all;
+    return 0;
 }

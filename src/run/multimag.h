@@ -6,7 +6,12 @@
 #define RST_RUN_MULTIMAG_H
 
 #include <restain/image.h>
+#include <restain/model.h>
 #include <restain/nn.h>
+
+/** A rectangle that lies within the image. @param[out] out owned. RST_ENOMEM */
+int rst__multimag_copy(const rst_image *img, int64_t y, int64_t x, int64_t h, int64_t w,
+                       rst_image *out, rst_error *err);
 
 /** What of an image is seen. */
 typedef struct rst_multimag_view {
@@ -30,6 +35,19 @@ rst_tensor *rst__multimag_input(rst_ctx *c, const rst_image *low);
 /** A super-resolver's output [1,3,h,w] as an image: clamped to 0..1, times 255, rounded.
  *  @param[out] out owned. RST_ENOMEM, or the context's error */
 int rst__multimag_quantise(rst_tensor *sr, rst_image *out, rst_error *err);
+enum { RST_MULTIMAG_HALO = 32 };
+
+/**
+ * An image through a super-resolver in tiles, so that memory follows the tile and not the image. A
+ * tile sees RST_MULTIMAG_HALO pixels around itself; BSRGAN's network sees further (some 350), which
+ * shows near the tiles' borders in the last bits if at all.
+ *
+ * @param tile      side in pixels of the image, >= 1; one as large as the image: no tiles
+ * @param[out] out  owned
+ * @return 0, those of rst_model_translate
+ */
+int rst__multimag_resolve(rst_model *sr, const rst_image *low, int64_t tile, rst_image *out,
+                          rst_error *err);
 /** All of it. sr: an RRDB network on c. @param[out] out owned, uniform x uniform */
 int rst__multimag_prepare(rst_ctx *c, rst_module *sr, const rst_image *img,
                           const rst_multimag_view *view, rst_image *out, rst_error *err);

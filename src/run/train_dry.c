@@ -5,7 +5,7 @@
 
 static void count(const rst_train_run *r, rst_train_forecast *f)
 {
-    f->pairs = rst__dataset_count(r->train);
+    f->pairs = rst__dataset_pairs(r->train);
     f->val_pairs = r->val ? rst__dataset_count(r->val) : 0;
     f->steps_per_epoch = r->steps_per_epoch;
     f->steps = r->steps;

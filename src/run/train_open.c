@@ -116,10 +116,28 @@ int rst__train_explain(const rst_train_run *r, rst_dims pictures, const rst_erro
                     rst__preprocess_is_fixed(r->o->preprocess) ? "--crop-size" : "--preprocess");
 }
 
+/* A recipe for several magnifications is not one for data that have one. */
+static int check_views(const rst_train_run *r, rst_error *err)
+{
+    const rst_dataset *d = r->train;
+    if (r->o->multimag && d->views == 1)
+        return rst_fail(err, RST_EINVAL,
+                        "%s: has one magnification, and --multimag wants several; make them with "
+                        "restain prepare --multimag, and give its manifest.tsv",
+                        r->o->dataroot);
+    if (d->views > 1)
+        rst__log(RST_LOG_INFO, "%s: %lld pairs at %d magnifications each%s%s", r->o->dataroot,
+                 (long long)rst__dataset_pairs(d), d->views, *d->resolver ? ", made by " : "",
+                 d->resolver);
+    return 0;
+}
+
 static int open_data(rst_train_run *r, rst_error *err)
 {
     const rst_train_options *o = r->o;
     int rc = open_phase(r, "train", &r->train, err);
+    if (rc == 0)
+        rc = check_views(r, err);
     if (rc == 0)
         rc = open_val(r);
     if (rc == 0)

@@ -170,8 +170,9 @@ static int card_of(const rst_train_run *r, rst_card *card, rst_error *err)
     *card = rst__card();
     card->trained = true;
     card->mpp = r->o->mpp;
-    (void)snprintf(card->recipe, sizeof card->recipe, "%s, step %lld, best by %s", r->o->method,
-                   (long long)r->m->step, best[r->o->best]);
+    const char *made = r->train->resolver;
+    (void)snprintf(card->recipe, sizeof card->recipe, "%s%s%s, step %lld, best by %s", r->o->method,
+                   *made ? ", " : "", made, (long long)r->m->step, best[r->o->best]);
     (void)snprintf(card->file, sizeof card->file, "trained on %lld pairs, crop %lld, seed %llu",
                    (long long)rst__dataset_count(r->train), (long long)r->o->crop_size,
                    (unsigned long long)r->o->seed);

@@ -55,11 +55,13 @@ for set in mist-her2 bci; do
     says flip_equivariance false
     says nce_idt false
     says gp_weights "$fine_to_coarse"
-    for name in asp baseline attention; do
-        method=asp generator=resnet_6blocks stem=7
-        [ $name != attention ] || method=ammfi generator=ammfi_6blocks stem=3
+    for name in asp baseline attention multimag full; do
+        method=asp generator=resnet_6blocks stem=7 several=false
+        case $name in attention | full) method=ammfi generator=ammfi_6blocks stem=3 ;; esac
+        case $name in multimag | full) several=true ;; esac
         row $set $name $method $generator lsgan 10 10 10 0 0 0 0 0
         says stem_k $stem
+        says multimag $several
         says asp_loss_mode lambda_linear
         says gp_weights "$fine_to_coarse"
     done
@@ -89,9 +91,12 @@ published fastcut netG=resnet_9blocks nce_idt=false lambda_NCE=10 flip_equivaria
 find "$recipes/mist-her2" "$recipes/bci" "$recipes/upstream" -name '*.conf' | sort >there
 check "recipes without a check: $(sort known | diff - there | tr '\n' ' ')" sh -c 'sort known | cmp -s - there'
 expect 0 - synth -q --pairs 5 --size 256 --seed 3 -o data
+expect 0 bicubically prepare -q --multimag data -o mm
 while read -r recipe; do
     case $recipe in */bci/*) continue ;; esac # as those of MIST
-    expect 0 - train -q "$recipe" --dataroot data --ngf 2 --ndf 2 --crop-size 256 --num-patches 16 --dry-run
+    data=data
+    case $recipe in */multimag.conf | */full.conf) data=mm/manifest.tsv ;; esac
+    expect 0 - train -q "$recipe" --dataroot $data --ngf 2 --ndf 2 --crop-size 256 --num-patches 16 --dry-run
 done <there
 
 # Whole pictures make a batch if all have one size.

@@ -334,6 +334,41 @@ static void test_draws(void **state)
     rst__sampler_free(s);
 }
 
+/* Pairs with views: an epoch is as many draws as there are pairs, each of one of its views, all
+ * alike. */
+static void test_views(void **state)
+{
+    (void)state;
+    enum { SCENES = 500, VIEWS = 3, EPOCHS = 40 };
+    rst_error err = RST_ERROR_INIT;
+    for (int k = 0; k < 3; k++) {
+        static const rst_sampling kind[] = { RST_SAMPLING_RANDOM, RST_SAMPLING_SHUFFLE,
+                                             RST_SAMPLING_SERIAL };
+        rst_sampler_options o = { kind[k], true, SCENES * VIEWS, SCENES * VIEWS,
+                                  1,       3,    .views = VIEWS };
+        rst_sampler *s = NULL;
+        double of_view[VIEWS] = { 0 };
+        assert_int_equal(rst__sampler_new(&s, &o, &err), 0);
+        assert_int_equal(rst__sampler_batches_per_epoch(s), SCENES);
+        for (int epoch = 0; epoch < EPOCHS; epoch++) {
+            bool seen[SCENES] = { false };
+            for (int i = 0; i < SCENES; i++) {
+                int64_t n = 0;
+                rst_sample p;
+                assert_int_equal(rst__sampler_get(s, epoch * SCENES + i, &p, &n, &err), 0);
+                assert_int_equal(p.a, p.b);
+                assert_in_range(p.a, 0, SCENES * VIEWS - 1);
+                assert_false(k > 0 && seen[p.a / VIEWS]);
+                seen[p.a / VIEWS] = true;
+                of_view[p.a % VIEWS] += 1;
+            }
+        }
+        for (int v = 0; v < VIEWS; v++) /* six standard deviations */
+            assert_true(fabs(of_view[v] / (SCENES * EPOCHS) - 1. / VIEWS) < 0.02);
+        rst__sampler_free(s);
+    }
+}
+
 static void test_serial(void **state)
 {
     (void)state;
@@ -460,6 +495,7 @@ int main(void)
         cmocka_unit_test(test_halves),
         cmocka_unit_test(test_unaligned),
         cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_views),
         cmocka_unit_test(test_serial),
         cmocka_unit_test(test_damage_in_the_middle),
         cmocka_unit_test(test_refused),

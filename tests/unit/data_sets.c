@@ -231,6 +231,59 @@ static void test_manifest(void **state)
     rst__dataset_close(d);
 }
 
+/* Rows that are one pair at several magnifications. */
+static void test_magnifications(void **state)
+{
+    (void)state;
+    rst_dataset_options o = { .root = tree_path("list/m.tsv"), .phase = "train" };
+    write_manifest("split\the\tmagnification\tihc\tresolver\n"
+                   "train\t1/p\t1\tb1/p\tmm-x\nval\tp\tnative\tbp\t\n"
+                   "train\t2/p\t2\tb2/p\tmm-x\n"
+                   "train\t1/q\t1\tb1/q\tmm-x\ntrain\t2/q\t2\tb2/q\tmm-x\n");
+    rst_dataset *d = open_set(&o);
+    assert_int_equal(d->views, 2);
+    assert_string_equal(d->view[1], "2");
+    assert_string_equal(d->resolver, "mm-x");
+    assert_int_equal(rst__dataset_count(d), 4);
+    assert_int_equal(rst__dataset_pairs(d), 2);
+    expect(d, RST_DATA_A, 3, "/list/2/q");
+    rst__dataset_close(d);
+    o.max_size = 1; /* pair, not row */
+    d = open_set(&o);
+    assert_int_equal(rst__dataset_count(d), 2);
+    rst__dataset_close(d);
+    o.max_size = 0;
+    o.phase = "val";
+    d = open_set(&o);
+    assert_int_equal(d->views, 1);
+    assert_int_equal(rst__dataset_pairs(d), 1);
+    rst__dataset_close(d);
+    o.phase = "train";
+    o.unpaired = true;
+    refuse(&o, RST_EINVAL, "m.tsv: has a column magnification, which is for pairs");
+    o.unpaired = false;
+
+    static const char *const bad[][2] = {
+        { "train\ta\tb\t1\ntrain\tc\td\t2\ntrain\te\tf\t2\n",
+          "line 4: magnification `2` comes twice" },
+        { "train\ta\tb\t1\ntrain\tc\td\t2\ntrain\te\tf\t1\ntrain\tg\th\t4\n",
+          "line 5: magnification `4` is not the one whose turn it is" },
+        { "train\ta\tb\t1\ntrain\tc\td\t2\ntrain\te\tf\t1\n",
+          "the last pair of split train has not all" },
+        { "train\ta\tb\t\n", "line 2: magnification `` has not 1 to 15 bytes" },
+        { "train\ta\tb\t0123456789abcdef\n", "line 2: magnification `0123456789abcdef` has not" },
+        { "train\ta\tb\t1\ntrain\tc\td\t2\ntrain\te\tf\t3\ntrain\tg\th\t4\ntrain\ti\tj\t5\n"
+          "train\tk\tl\t6\ntrain\tm\tn\t7\ntrain\to\tp\t8\ntrain\tq\tr\t9\n",
+          "line 10: magnification `9` is one too many" },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char text[512];
+        (void)snprintf(text, sizeof text, "split\the\tihc\tmagnification\n%s", bad[i][0]);
+        write_manifest(text);
+        refuse(&o, RST_EFORMAT, bad[i][1]);
+    }
+}
+
 static void test_layout_errors(void **state)
 {
     (void)state;
@@ -526,6 +579,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_folders, begin, end),
         cmocka_unit_test_setup_teardown(test_other_layouts, begin, end),
         cmocka_unit_test_setup_teardown(test_manifest, begin, end),
+        cmocka_unit_test_setup_teardown(test_magnifications, begin, end),
         cmocka_unit_test_setup_teardown(test_layout_errors, begin, end),
         cmocka_unit_test_setup_teardown(test_pairs, begin, end),
         cmocka_unit_test_setup_teardown(test_check, begin, end),

@@ -4,11 +4,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "run/multimag.h"
+#include "run/multimag_cache.h"
+#include "support/tree.h"
 
 /* A pixel tells its place. */
 static rst_image ramp(int64_t width, int64_t height)
@@ -107,12 +111,48 @@ static void test_prepare(void **state)
     rst_ctx_free(c);
 }
 
+/* H&E and IHC side by side in a file: each half by itself, those to validate with written out. */
+static void test_side_by_side(void **state)
+{
+    (void)state;
+    char path[4096];
+    rst_error err = RST_ERROR_INIT;
+    rst_image half = RST_IMAGE_INIT;
+    rst_multimag_cache_report r;
+    tree_begin();
+    tree_picture("set/train/p.png", 128, 64, 3, 9);
+    tree_picture("set/val/p.png", 128, 64, 3, 9);
+    rst_multimag_cache_options o = { .data = { .root = tree_path("set") },
+                                     .folder = tree_path("out") };
+    assert_int_equal(rst__multimag_cache(&o, &r, &err), 0);
+    assert_int_equal(r.pairs, 1);
+    assert_int_equal(r.others, 1);
+    assert_int_equal(r.uniform, 64);
+    assert_int_equal(r.written, 6);
+    for (int side = 0; side < 2; side++) {
+        (void)snprintf(path, sizeof path, "%s/%s/val/p.png", o.folder, side ? "IHC" : "HE");
+        assert_int_equal(rst_image_read(&half, path, NULL, &err), 0);
+        assert_int_equal(half.width, 64);
+        assert_int_equal(half.px[0], 64 * side); /* a pixel tells its place */
+        assert_int_equal(half.px[3 * (64 * 64 - 1)], 64 * side + 63);
+        rst_image_free(&half);
+    }
+    const rst_dataset_options made = { .root = path, .phase = "val" };
+    rst_dataset *d;
+    (void)snprintf(path, sizeof path, "%s/manifest.tsv", o.folder);
+    assert_int_equal(rst__dataset_open(&d, &made, &err), 0);
+    assert_int_equal(rst__dataset_pairs(d), 1);
+    rst__dataset_close(d);
+    tree_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crop),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_prepare),
+        cmocka_unit_test(test_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

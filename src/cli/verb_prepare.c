@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "cli/report.h"
+#include "cli/verbs.h"
+#include "run/multimag_cache.h"
+
+enum {
+    MULTIMAG,
+    OUTPUT,
+    SRX2,
+    SRX4,
+    SRTILE,
+    UNIFORM,
+    SEED,
+    LAYOUT,
+    MAXIMUM,
+    ALPHA,
+    GRAY,
+    BACKEND,
+    THREADS,
+    QUIET,
+    COUNT
+};
+
+static const cli_option options[COUNT] = {
+    [MULTIMAG] = { "multimag", 0, CLI_FLAG,
+                   .help = "Make every pair of split train at magnifications 1, 2 and 4, in one "
+                           "size" },
+    [OUTPUT] = { "output", 'o', CLI_PATH, "DIR", .required = true, .help = "The folder to make" },
+    [SRX2] = { "sr-x2", 0, CLI_PATH, "FILE",
+               .help = "Super-resolver that doubles, BSRGANx2.pth or a safetensors file" },
+    [SRX4] = { "sr-x4", 0, CLI_PATH, "FILE",
+               .help = "The one that enlarges four times, BSRGAN.pth. Without the two pictures are "
+                       "enlarged bicubically, which the manifest calls mm-bicubic" },
+    [SRTILE] = { "sr-tile", 0, CLI_INT, "N", .lo = 16, .hi = 65536, .usual = "256",
+                 .help = "Side in pixels of what the super-resolver takes at a time, beside a halo "
+                         "of 32; smaller needs less memory" },
+    [UNIFORM] = { "uniform", 0, CLI_INT, "N", .lo = 0, .hi = 65536, .usual = "0",
+                  .help = "Side in pixels that all are brought to; 0: that of the pictures" },
+    [SEED] = { "seed", 0, CLI_INT, "N", .lo = 0, .hi = 9007199254740992.0, .usual = "0",
+               .help = "The same seed cuts the same crops" },
+    [LAYOUT] = { "layout", 0, CLI_WORD, .words = "auto|folders|bci|splits|ab|manifest",
+                 .usual = "auto", .help = "How the files lie, as for train" },
+    [MAXIMUM] = { "max-dataset-size", 0, CLI_INT, "N", .lo = 0, .hi = 1e9, .usual = "0",
+                  .help = "Only the first so many pairs; 0: all" },
+    [ALPHA] = { "alpha", 0, CLI_WORD, .words = "refuse|drop|white", .usual = "refuse",
+                .help = "What to do with transparency: make it an error, take it away, or lay the "
+                        "image on white" },
+    [GRAY] = { "gray-to-rgb", 0, CLI_FLAG, .help = "Use grey images as three equal channels" },
+    [BACKEND] = { "backend", 0, CLI_WORD, .words = "cpu|ref", .usual = "cpu",
+                  .help = "Kernels: the fast ones, or the plain reference" },
+    [THREADS] = { "threads", 0, CLI_INT, "N", .lo = 0, .hi = 1024, .usual = "0",
+                  .help = "Threads that a super-resolver takes; 0: as many as the machine has. "
+                          "Results do not depend on it" },
+    [QUIET] = { "quiet", 'q', CLI_FLAG, .help = "No news and no progress" },
+};
+
+static volatile sig_atomic_t stopped;
+
+static void stop(void)
+{
+    stopped = 1;
+}
+
+static int tell(void *user, int64_t done, int64_t total)
+{
+    (void)user;
+    cli_progress(done, total);
+    return stopped;
+}
+
+static int run(const cli_args *a, rst_error *err)
+{
+    const cli_value *v = a->value;
+    const rst_multimag_cache_options o = {
+        .data = { .root = a->file[0],
+                  .layout = (rst_data_layout)v[LAYOUT].i,
+                  .max_size = v[MAXIMUM].i,
+                  .read = { .alpha = (rst_image_alpha)v[ALPHA].i, .gray_to_rgb = v[GRAY].given } },
+        .folder = v[OUTPUT].text,
+        .uniform = v[UNIFORM].i,
+        .sr_x2 = v[SRX2].text,
+        .sr_x4 = v[SRX4].text,
+        .tile = v[SRTILE].i,
+        .seed = (uint64_t)v[SEED].i,
+        .ctx = { .backend = v[BACKEND].text, .threads = (int)v[THREADS].i },
+        .progress = tell,
+    };
+    rst_multimag_cache_report r;
+    if (!v[MULTIMAG].given)
+        return rst_fail(err, RST_EINVAL, "prepare: say what: --multimag");
+    if (v[QUIET].given)
+        cli_report_quiet();
+    cli_on_interrupt(stop);
+    int rc = rst__multimag_cache(&o, &r, err);
+    cli_on_interrupt(NULL);
+    if (rc == 0)
+        (void)printf("%lld pairs at 3 magnifications of %lld x %lld pixels by %s, %lld to validate "
+                     "and test with\n%lld pictures made, %lld were there\n",
+                     (long long)r.pairs, (long long)r.uniform, (long long)r.uniform, r.resolver,
+                     (long long)r.others, (long long)r.written, (long long)r.there);
+    return rc;
+}
+
+const cli_verb cli_verb_prepare = {
+    .name = "prepare",
+    .usage = "--multimag [OPTION...] -o DIR DATAROOT",
+    .brief = "make a data set ready for training",
+    .text =
+        "--multimag makes what the paper's multi-magnification strategy trains on: of every pair "
+        "the whole picture halved and brought back to its size (1), a crop of half its side (2) "
+        "and one of a quarter (4), enlarged by a super-resolver, H&E and IHC alike. DIR gets the "
+        "pictures and, when all are there, manifest.tsv, which is what train takes as --dataroot: "
+        "an epoch draws as many pairs as the data set has, each at a magnification that chance "
+        "decides. Splits val and test stay as they are, and the manifest points to them.\n"
+        "A run that was stopped is taken up by the same command; what is there is not made again. "
+        "Where the crops lie follows from the seed and the pictures' names.",
+    .examples = "restain prepare --multimag MIST/HER2/TrainValAB -o her2-mm --sr-x2 BSRGANx2.pth "
+                "--sr-x4 BSRGAN.pth\n"
+                "restain train recipes/mist-her2/full.conf --dataroot her2-mm/manifest.tsv",
+    .options = options,
+    .count = COUNT,
+    .min_files = 1,
+    .max_files = 1,
+    .run = run,
+};

@@ -113,14 +113,14 @@ const cli_verb cli_verb_prepare = {
         "--multimag makes what the paper's multi-magnification strategy trains on: of every pair "
         "the whole picture halved and brought back to its size (1), a crop of half its side (2) "
         "and one of a quarter (4), enlarged by a super-resolver, H&E and IHC alike. DIR gets the "
-        "pictures and, when all are there, manifest.tsv, which is what train takes as --dataroot: "
+        "pictures and, when all are there, manifest.tsv, which train takes as its data: "
         "an epoch draws as many pairs as the data set has, each at a magnification that chance "
         "decides. Splits val and test stay as they are, and the manifest points to them.\n"
         "A run that was stopped is taken up by the same command; what is there is not made again. "
         "Where the crops lie follows from the seed and the pictures' names.",
     .examples = "restain prepare --multimag MIST/HER2/TrainValAB -o her2-mm --sr-x2 BSRGANx2.pth "
                 "--sr-x4 BSRGAN.pth\n"
-                "restain train recipes/mist-her2/full.conf --dataroot her2-mm/manifest.tsv",
+                "restain prepare --multimag HER2 -o her2-bicubic --max-dataset-size 100",
     .options = options,
     .count = COUNT,
     .min_files = 1,

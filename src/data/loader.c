@@ -121,10 +121,10 @@ static int fit(place *p, const rst_augment_sizes *z, const char *path, rst_error
     if (p->b.h == z->out_h && p->b.w == z->out_w)
         return 0;
     return rst_fail(err, RST_EINVAL,
-                    "%s: %lld x %lld pixels in a batch of %lld x %lld; give --batch-size 1, or a "
-                    "--preprocess that crops",
+                    "%s: %lld x %lld pixels in a batch of %lld x %lld; give %sa --preprocess that "
+                    "crops",
                     path, (long long)z->out_w, (long long)z->out_h, (long long)p->b.w,
-                    (long long)p->b.h);
+                    (long long)p->b.h, p->b.n > 1 ? "--batch-size 1, or " : "");
 }
 
 static rst_augment augment_in(const rst_loader *l, int64_t epoch)

@@ -5,6 +5,22 @@
 #include "method/losses.h"
 #include "method/methods.h"
 
+/* The terms by what they weigh. What the method has no term for weighs nothing. */
+static void expect_terms(rst_method *m)
+{
+    rst_method_options *o = &m->o;
+    if (m->kind != &rst__method_asp && m->kind != &rst__method_ammfi)
+        o->lambda_asp = 0;
+    rst__method_expect(m, "G_GAN", o->lambda_gan > 0);
+    rst__method_expect(m, "D_real", o->lambda_gan > 0);
+    rst__method_expect(m, "D_fake", o->lambda_gan > 0);
+    rst__method_expect(m, "G", true);
+    rst__method_expect(m, "NCE", o->lambda_nce > 0);
+    rst__method_expect(m, "NCE_Y", o->lambda_nce > 0 && o->nce_idt);
+    rst__method_expect(m, "ASP", o->lambda_asp > 0);
+    rst__method_expect(m, "GP", o->lambda_gp > 0);
+}
+
 bool rst__contrasts(const rst_method_options *o)
 {
     return o->lambda_nce > 0 || o->lambda_asp > 0;
@@ -14,6 +30,7 @@ bool rst__contrasts(const rst_method_options *o)
 int rst__contrastive_build(rst_method *m, rst_error *err)
 {
     const rst_method_options *o = &m->o;
+    expect_terms(m);
     if (o->lambda_gan <= 0 && !rst__contrasts(o) && o->lambda_gp <= 0)
         return rst_fail(err, RST_EINVAL, "every --lambda is 0: there is nothing to learn");
     int rc = rst__method_add(m, "G", RST_PART_GENERATOR, &o->net_g, err);

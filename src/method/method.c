@@ -242,8 +242,8 @@ static int term_at(const rst_method *m, const char *name)
 
 void rst__method_expect(rst_method *m, const char *name, bool on)
 {
-    int i = term_at(m, name);
-    if (on && i >= 0)
+    int i = on ? term_at(m, name) : -1;
+    if (i >= 0)
         m->made |= 1u << i;
 }
 

@@ -102,8 +102,7 @@ void rst__method_free(rst_method *m);
 /** For build functions: adds a network; its name is a literal. */
 int rst__method_add(rst_method *m, const char *name, rst_part part, const rst_arch *a,
                     rst_error *err);
-/** For those of methods without a warm-up, which else finds out: whether the settings have a term.
- */
+/** For build functions: whether the settings have a term. */
 void rst__method_expect(rst_method *m, const char *name, bool on);
 /** By name; NULL if there is none. */
 rst_module *rst__method_net(const rst_method *m, const char *name);

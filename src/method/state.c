@@ -105,13 +105,24 @@ int rst__state_number(const rst_weights *w, const char *name, int64_t *out, rst_
     return rst_weight_to_i64(t, out, err);
 }
 
+/* The log has a column for each loss, and a checkpoint goes on with its log. */
+static int other_terms(const rst_method *m, unsigned theirs, rst_error *err)
+{
+    for (int i = 0; i < RST_LOSS_TERMS && m->kind->term[i]; i++)
+        if ((theirs ^ m->made) >> i & 1)
+            return rst_fail(err, RST_EINVAL, "the losses have changed since: there it was %s %s",
+                            theirs >> i & 1 ? "with" : "without", m->kind->term[i]);
+    return rst_fail(err, RST_EFORMAT, "terms: losses that %s does not have", m->kind->name);
+}
+
 int rst__method_load(rst_method *m, const rst_weights *w, rst_error *err)
 {
     int64_t made = 0;
     int rc = rst__state_number(w, "step", &m->step, err);
     if (rc == 0)
         rc = rst__state_number(w, "terms", &made, err);
-    m->made = (unsigned)made;
+    if (rc == 0 && (unsigned)made != m->made)
+        rc = other_terms(m, (unsigned)made, err);
     if (rc == 0)
         rc = rst__rng_load(&m->rng, w, "rng.method", err);
     for (int i = 0; rc == 0 && i < m->nets; i++)

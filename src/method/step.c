@@ -41,10 +41,11 @@ static void freeze_discriminators(rst_method *m, bool on)
 static void read_terms(rst_method *m, double share)
 {
     for (int i = 0; i < RST_LOSS_TERMS; i++) {
-        if (m->term[i]) {
+        if (m->term[i])
             m->loss[i] += share * rst_item(m->term[i]);
-            m->made |= 1u << i;
-        }
+        if (m->term[i] && !(m->made >> i & 1))
+            rst__ctx_fail(m->c, RST_EINTERNAL, "%s: a loss that was not expected",
+                          m->kind->term[i]);
         m->term[i] = NULL;
     }
 }

@@ -46,7 +46,7 @@ static int open_phase(const rst_train_run *r, const char *phase, rst_dataset **o
                                     .phase = phase,
                                     .layout = o->layout,
                                     .b_to_a = o->b_to_a,
-                                    .unpaired = o->unpaired,
+                                    .unpaired = o->unpaired && strcmp(phase, "train") == 0,
                                     .read = { .alpha = o->alpha, .gray_to_rgb = o->gray_to_rgb },
                                     .max_size = strcmp(phase, "train") == 0 ? o->max_dataset_size
                                                                             : o->val_count };
@@ -80,15 +80,15 @@ static int check_data(const rst_train_run *r, rst_error *err)
     return rc < 0 || !r->val ? rc : rst__dataset_check(r->val, &val, &report, err);
 }
 
-/* A data set without pictures to validate on is trained on all the same. */
-static int open_val(rst_train_run *r)
+/* For validations and panels, which want pairs also where the training does not. A data set without
+ * any is trained on all the same. */
+static void open_val(rst_train_run *r)
 {
     rst_error why = RST_ERROR_INIT;
-    if (r->o->val_freq > 0 && !r->o->unpaired && open_phase(r, "val", &r->val, &why) < 0) {
-        rst__log(RST_LOG_WARN, "no validation: %s", why.msg);
+    if ((r->o->val_freq > 0 || r->o->panel_count > 0) && open_phase(r, "val", &r->val, &why) < 0) {
+        rst__log(RST_LOG_WARN, "no validation and no panels: %s", why.msg);
         r->val = NULL;
     }
-    return 0;
 }
 
 int rst__train_load_from(rst_train_run *r, int64_t first, rst_error *err)
@@ -139,7 +139,7 @@ static int open_data(rst_train_run *r, rst_error *err)
     if (rc == 0)
         rc = check_views(r, err);
     if (rc == 0)
-        rc = open_val(r);
+        open_val(r);
     if (rc == 0)
         rc = check_data(r, err);
     if (rc == 0)

@@ -58,7 +58,7 @@ set -- dataroot 'a b/c' layout bci direction BtoA sampling serial dataset_mode u
     weight_L3 27 weight_L4 28 lambda_A 11 lambda_B 12 lambda_identity 0.25 n_epochs 3 n_epochs_decay 4 batch_size 5 \
     accumulate 6 lr 3e-05 beta1 0.1 beta2 0.9 lr_policy cosine lr_decay_iters 7 lr_step_at_start true \
     steps_per_epoch 9 max_steps 10 clip_grad 1.25 ema 0.995 name 'x;y' checkpoints_dir d \
-    save_every_steps 11 save_epoch_freq 12 print_freq 13 panel_freq 14 panel_count 15 val_freq 16 val_count 17 best dab_r \
+    save_every_steps 11 save_epoch_freq 12 print_freq 13 panel_freq 14 panel_count 7 val_freq 16 val_count 17 best dab_r \
     backend ref conv winograd threads 2 seed 9007199254740992 checkpoint_activations true
 printf 'method = asp\n' >all.conf
 echo method >keys

@@ -74,10 +74,9 @@ static void test_resumed_steps(void **state)
     for (int i = 0; (kind = rst__method_kind_at(i)); i++) {
         rst_method *unbroken = methods_small(ctx, kind->name, with_average),
                    *resumed = methods_small(ctx, kind->name, with_average);
-        const unsigned expected = unbroken->made;
         train(unbroken, 0, 3);
-        if (!kind->warm_up) /* the log's columns are fixed before the first step */
-            assert_int_equal(unbroken->made, expected);
+        for (int k = 0; k < RST_LOSS_TERMS; k++) /* one that was not made would be zero */
+            assert_int_equal(unbroken->loss[k] != 0, unbroken->made >> k & 1);
         rst_weights *half = stored(unbroken);
         train(unbroken, 3, 5);
         train(resumed, 20, 21); /* of which nothing may be left */
@@ -97,6 +96,51 @@ static void test_resumed_steps(void **state)
         rst__method_free(unbroken);
         rst__method_free(resumed);
     }
+}
+
+static void without_pyramid(rst_method_options *o)
+{
+    o->lambda_gp = 0;
+}
+
+/* The columns of a log are those of its first step. */
+static void test_other_losses(void **state)
+{
+    (void)state;
+    rst_error err = RST_ERROR_INIT;
+    rst_method *with = methods_small(ctx, "asp", NULL),
+               *without = methods_small(ctx, "asp", without_pyramid);
+    rst_weights *w = stored(with), *less = stored(without);
+    assert_int_equal(rst__method_load(without, w, &err), RST_EINVAL);
+    assert_string_equal(err.msg, "the losses have changed since: there it was with GP");
+    assert_int_equal(rst__method_load(with, less, &err), RST_EINVAL);
+    assert_string_equal(err.msg, "the losses have changed since: there it was without GP");
+    rst_weights_free(w);
+    rst_weights_free(less);
+    rst__method_free(with);
+    rst__method_free(without);
+}
+
+static void only_asp(rst_method_options *o)
+{
+    o->lambda_gan = o->lambda_nce = o->lambda_gp = 0;
+    o->lambda_asp = 10;
+}
+
+/* CUT has no such loss, and so nothing to learn. */
+static void test_nothing_to_learn(void **state)
+{
+    (void)state;
+    rst_error err = RST_ERROR_INIT;
+    rst_train_options o;
+    const rst_method_kind *kind;
+    rst_method *m = NULL;
+    assert_int_equal(rst_train_preset("cut", &o, &err), 0);
+    only_asp(&o.m);
+    assert_int_equal(rst__method_kind_find(&kind, "cut", &err), 0);
+    assert_int_equal(rst__method_new(&m, ctx, kind, &o.m, &err), RST_EINVAL);
+    assert_non_null(strstr(err.msg, "nothing to learn"));
+    assert_null(m);
 }
 
 /* A checkpoint whose pools say more than they hold is refused, and the method's pool stays. */
@@ -153,6 +197,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_resumed_steps, open_cpu, close_cpu),
+        cmocka_unit_test_setup_teardown(test_other_losses, open_cpu, close_cpu),
+        cmocka_unit_test_setup_teardown(test_nothing_to_learn, open_cpu, close_cpu),
         cmocka_unit_test(test_damaged_pool),
         cmocka_unit_test_setup_teardown(test_pool_by_chance, open_cpu, close_cpu),
     };

@@ -52,6 +52,22 @@ cp good.png "$bad"
 run 0 - broken --resume
 ends_as_whole broken
 
+# Methods that want no pairs are validated on them all the same; without validations there are panels; and data that has
+# no pairs to validate with is trained on.
+panels() { # NAME
+    find "checkpoints/$1/panels" -name '*.png' 2>/dev/null | grep -c .
+}
+run 0 - unpaired --method cut --preprocess crop
+check 'CUT is not validated' test "$(grep -c ,val, checkpoints/unpaired/metrics.csv)" = 2
+check 'CUT has no panels' test "$(panels unpaired)" = 2
+run 0 - unscored --val-freq 0
+check 'validated in spite of --val-freq 0' test "$(grep -c ,val, checkpoints/unscored/metrics.csv)" = 0
+check 'no panels where there is no validation' test "$(panels unscored)" = 2
+mv data/valB away
+run 0 '^restain: warning: no validation and no panels: data/valB' blind
+mv away data/valB
+run 2 'losses have changed since: there it was without NCE_Y' whole --resume --nce-idt
+
 # Two at once in one folder would overwrite each other.
 # shellcheck disable=SC2086 # several words
 "$RESTAIN" train --method asp --dataroot data $tiny --steps-per-epoch 1000000 --name twice >out 2>err &

@@ -144,8 +144,8 @@ static int step_of_one(rst_method *m, const rst_method_batch *b, double lr,
     return ended < 0 ? ended : rc;
 }
 
-/* One turn over several batches, each passed forward for it: as one batch of all of them would. */
-static int turn_of_many(rst_method *m, turn t, const rst_method_batch *b, int count, double lr,
+/* Gradients of one turn over several batches, each passed forward for it. */
+static int turn_of_many(rst_method *m, turn t, const rst_method_batch *b, int count,
                         void (*seen)(void *user, rst_method *m), void *user, rst_error *err)
 {
     int rc = 0;
@@ -167,23 +167,34 @@ static int turn_of_many(rst_method *m, turn t, const rst_method_batch *b, int co
         forget_batch(m);
         rc = rst_end(m->c, err);
     }
+    return rc < 0 ? rc : check_terms(m, err);
+}
+
+/* Both turns, as on one batch of all of them: discriminators that come second judge what the
+ * generators made before they learnt. */
+static int step_of_many(rst_method *m, const rst_method_batch *b, int count, double lr,
+                        void (*seen)(void *user, rst_method *m), void *user, rst_error *err)
+{
+    const turn first = turn_at(m, 0), second = turn_at(m, 1);
+    int rc = turn_of_many(m, first, b, count, NULL, NULL, err);
+    if (rc == 0 && second == GENERATORS)
+        rc = update(m, first, lr, err);
     if (rc == 0)
-        rc = check_terms(m, err);
-    return rc < 0 ? rc : update(m, t, lr, err);
+        rc = turn_of_many(m, second, b, count, seen, user, err);
+    if (rc == 0 && second == DISCRIMINATORS)
+        rc = update(m, first, lr, err);
+    return rc < 0 ? rc : update(m, second, lr, err);
 }
 
 int rst__method_step(rst_method *m, const rst_method_batch *batch, int count, rst_method_when when,
                      void (*seen)(void *user, rst_method *m), void *user, rst_error *err)
 {
-    int rc = 0;
     m->epoch = when.epoch;
     m->t = when.t;
     for (int i = 0; i < RST_LOSS_TERMS; i++)
         m->loss[i] = 0;
-    if (count == 1)
-        rc = step_of_one(m, batch, when.lr, seen, user, err);
-    for (int i = 0; rc == 0 && count > 1 && i < 2; i++)
-        rc = turn_of_many(m, turn_at(m, i), batch, count, when.lr, i == 1 ? seen : NULL, user, err);
+    int rc = count == 1 ? step_of_one(m, batch, when.lr, seen, user, err)
+                        : step_of_many(m, batch, count, when.lr, seen, user, err);
     if (rc == 0)
         m->step++;
     return rc;

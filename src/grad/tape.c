@@ -293,6 +293,8 @@ static int again(rst_ctx *c, rst_node *node, rst_storage *dy)
     if (x) {
         x->st = rst__storage_ref(node->saved[0]);
         x->wants = node->in[0]->wants;
+        /* One gradient for both: sums keep the order, and so the bits, of a run without this. */
+        x->grad = node->in[0]->grad ? rst__storage_ref(node->in[0]->grad) : NULL;
     }
     rst_tensor *y = x ? node->again(node->arg, x) : NULL;
     rst_tensor *g = y ? rst__tensor_bare(c, y->s, y->type) : NULL;
@@ -300,13 +302,8 @@ static int again(rst_ctx *c, rst_node *node, rst_storage *dy)
         g->st = rst__storage_ref(dy);
         rst_backward_from(y, g);
     }
-    bool fresh;
-    if (x && x->grad && !c->err.code && rst__grad_ready(node->in[0], &fresh)) {
-        int rc = c->dev->be->axpby(c->dev, rst__numel(x->s), 1, x->grad->p, fresh ? 0 : 1,
-                                   node->in[0]->grad->p);
-        if (rc < 0)
-            rst__ctx_take(c, rc);
-    }
+    if (x && x->grad && !node->in[0]->grad)
+        node->in[0]->grad = rst__storage_ref(x->grad);
     rst_end(c, NULL);
     c->nograd = nograd;
     c->stash_mode = mode;

@@ -218,7 +218,7 @@ static int one_step(rst_train_run *r, supply *s, pace *p, rst_error *err)
     rc = tell(r, p, epoch, when.lr, err);
     const int64_t step = r->m->step;
     const bool over = step % r->steps_per_epoch == 0 || step == r->steps;
-    if (over)
+    if (step % r->steps_per_epoch == 0)
         rst_schedule_report(&r->schedule, 0); /* the published code says 0, whatever the loss */
     if (rc == 0 && over && (rc = end_epoch(r, err)) == 0) {
         if ((rc = rest_of_epoch(r, err)) < 0 && rc != RST_ECANCELLED && r->val)

@@ -25,8 +25,11 @@ static int check_options(const rst_train_options *o, rst_error *err)
     const rst_method_options *m = &o->m;
     if (!o->dataroot)
         return rst_fail(err, RST_EINVAL, "--dataroot is missing: which data to train on");
-    if (!o->name || !*o->name || strchr(o->name, '/'))
+    if (!o->name || !*o->name)
         return rst_fail(err, RST_EINVAL, "--name is missing: what to call the run's folder");
+    if (strchr(o->name, '/') || strcmp(o->name, ".") == 0 || strcmp(o->name, "..") == 0)
+        return rst_fail(err, RST_EINVAL,
+                        "--name %.60s: must be the name of a folder in --checkpoints-dir", o->name);
     if (o->batch_size < 1 || o->accumulate < 1)
         return rst_fail(err, RST_EINVAL, "--batch-size and --accumulate must be 1 or more");
     if (m->n_epochs < 0 || m->n_epochs_decay < 0 || m->n_epochs + m->n_epochs_decay < 1)

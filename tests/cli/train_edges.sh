@@ -68,6 +68,17 @@ run 0 '^restain: warning: no validation and no panels: data/valB' blind
 mv away data/valB
 run 2 'losses have changed since: there it was without NCE_Y' whole --resume --nce-idt
 
+# Pauses are no ends of epochs, which the rate counts.
+for end in 3 5 7 16; do
+    run 0 - pauses --val-freq 0 --panel-count 0 --lr-policy plateau --n-epochs 8 --resume --max-steps $end
+done
+run 0 - none --val-freq 0 --panel-count 0 --lr-policy plateau --n-epochs 8
+same checkpoints/none/latest_net_G.safetensors checkpoints/pauses/latest_net_G.safetensors
+check 'the rate did not fall' grep -q '^16,8,train,4e-05,' checkpoints/none/metrics.csv
+for name in . .. ../none none/deeper; do
+    run 2 "^restain: --name $name: must be the name of a folder" "$name"
+done
+
 # Two at once in one folder would overwrite each other.
 # shellcheck disable=SC2086 # several words
 "$RESTAIN" train --method asp --dataroot data $tiny --steps-per-epoch 1000000 --name twice >out 2>err &

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "cli/verbs.h"
+#include "method/method.h"
 
 /* Networks --------------------------------------------------------------------------------------
  */
@@ -519,6 +520,20 @@ static int check_networks(const cli_args *a, const rst_train_options *o, rst_err
     return rc < 0 ? rc : check_network(a, &o->m.net_d, of_d, sizeof of_d / sizeof of_d[0], err);
 }
 
+/* The same of settings that only some methods have. */
+static int check_method(const cli_args *a, const char *method, rst_error *err)
+{
+    const rst_method_kind *k, *other;
+    int rc = rst__method_kind_find(&k, method, err);
+    for (int i = 0; rc == 0 && i < COUNT; i++) {
+        const cli_value *v = &a->value[i];
+        if (v->given && v->line == 0 && !rst__method_reads(k, table[i].name, &other))
+            rc = rst_fail(err, RST_EINVAL, "--%s: %s has no such setting; %s has", table[i].name,
+                          k->name, other->name);
+    }
+    return rc;
+}
+
 int cli_train_resolve(const cli_args *a, rst_train_options *out, rst_error *err)
 {
     const char *method = a->value[CLI_TRAIN_METHOD].text;
@@ -531,6 +546,8 @@ int cli_train_resolve(const cli_args *a, rst_train_options *out, rst_error *err)
         rc = cli_config_store(a, out, err);
     if (rc == 0)
         rc = check_networks(a, out, err);
+    if (rc == 0)
+        rc = check_method(a, method, err);
     if (rc == 0 && out->resume && out->overwrite)
         rc = rst_fail(err, RST_EINVAL, "--resume and --overwrite do not go together");
     if (rc == 0 && !out->name)

@@ -22,4 +22,5 @@ const rst_method_kind rst__method_ammfi = {
     .loss_g = rst__asp_loss_g,
     .warm_up = true,
     .term = { "G_GAN", "D_real", "D_fake", "G", "NCE", "NCE_Y", "ASP", "GP" },
+    .reads = rst__asp_reads,
 };

@@ -81,6 +81,9 @@ rst_tensor *rst__asp_loss_g(rst_method *m)
     return rst__method_term(m, "G", rst_addn(n, part));
 }
 
+const char *const rst__asp_reads[] = { RST_CONTRASTIVE_READS, "lambda-asp", "asp-loss-mode",
+                                       "asp-t", NULL };
+
 const rst_method_kind rst__method_asp = {
     .name = "asp",
     .line = "adaptive supervised PatchNCE (Li 2023), the paper's baseline: resnet_6blocks",
@@ -91,4 +94,5 @@ const rst_method_kind rst__method_asp = {
     .loss_g = rst__asp_loss_g,
     .warm_up = true,
     .term = { "G_GAN", "D_real", "D_fake", "G", "NCE", "NCE_Y", "ASP", "GP" },
+    .reads = rst__asp_reads,
 };

@@ -77,6 +77,8 @@ static rst_tensor *loss_g(rst_method *m)
     return rst__method_term(m, "G", rst_addn(n, part));
 }
 
+static const char *const reads[] = { RST_CONTRASTIVE_READS, NULL };
+
 const rst_method_kind rst__method_cut = {
     .name = "cut",
     .line = "patchwise contrast with the input (Park 2020): resnet_9blocks, unpaired",
@@ -87,6 +89,7 @@ const rst_method_kind rst__method_cut = {
     .loss_g = loss_g,
     .warm_up = true,
     .term = { "G_GAN", "D_real", "D_fake", "G", "NCE", "NCE_Y", "GP" },
+    .reads = reads,
 };
 
 const rst_method_kind rst__method_fastcut = {
@@ -99,4 +102,5 @@ const rst_method_kind rst__method_fastcut = {
     .loss_g = loss_g,
     .warm_up = true,
     .term = { "G_GAN", "D_real", "D_fake", "G", "NCE", "NCE_Y", "GP" },
+    .reads = reads,
 };

@@ -124,6 +124,8 @@ static rst_tensor *loss_g(rst_method *m)
     return rst__method_term(m, "G", rst_addn(n, part));
 }
 
+static const char *const reads[] = { "lambda-A", "lambda-B", "lambda-identity", "pool-size", NULL };
+
 const rst_method_kind rst__method_cyclegan = {
     .name = "cyclegan",
     .line = "two generators that undo each other (Zhu 2017): resnet_9blocks, unpaired",
@@ -134,4 +136,5 @@ const rst_method_kind rst__method_cyclegan = {
     .loss_g = loss_g,
     .generators_first = true,
     .term = { "D_A", "G_A", "cycle_A", "idt_A", "D_B", "G_B", "cycle_B", "idt_B", "G" },
+    .reads = reads,
 };

@@ -53,6 +53,23 @@ int rst__method_kind_find(const rst_method_kind **out, const char *name, rst_err
     return rst_fail(err, RST_EINVAL, "%.60s: no such method; the nearest is %s", name, best->name);
 }
 
+static bool reads(const rst_method_kind *k, const char *flag)
+{
+    for (const char *const *r = k->reads; *r; r++)
+        if (strcmp(*r, flag) == 0)
+            return true;
+    return false;
+}
+
+bool rst__method_reads(const rst_method_kind *k, const char *flag, const rst_method_kind **other)
+{
+    *other = NULL;
+    for (int i = 0; i < KINDS && !*other; i++)
+        if (reads(kinds[i], flag))
+            *other = kinds[i];
+    return !*other || reads(k, flag);
+}
+
 const char *rst__method_term_name(const rst_method_kind *k, int i)
 {
     return i >= 0 && i < RST_LOSS_TERMS ? k->term[i] : NULL;

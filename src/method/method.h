@@ -46,10 +46,14 @@ typedef struct rst_method_kind {
     bool generators_first;            /* CycleGAN; the others update discriminators first */
     bool warm_up;                     /* has a pass before its first step */
     const char *term[RST_LOSS_TERMS]; /* names of what they are made of */
+    const char *const *reads;         /* settings that not every method has, by their flags; NULL at
+                                         the end */
 } rst_method_kind;
 
 /** The i-th method; NULL past the last. */
 const rst_method_kind *rst__method_kind_at(int i);
+/** Whether it reads a setting; *other: a method that does, NULL where none has it for itself. */
+bool rst__method_reads(const rst_method_kind *k, const char *flag, const rst_method_kind **other);
 /** By name; RST_EINVAL names the nearest. */
 int rst__method_kind_find(const rst_method_kind **out, const char *name, rst_error *err);
 

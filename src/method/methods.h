@@ -11,6 +11,9 @@ extern const rst_method_kind rst__method_cut, rst__method_fastcut;             /
 extern const rst_method_kind rst__method_asp;                                  /* asp.c */
 extern const rst_method_kind rst__method_ammfi;                                /* ammfi.c */
 
+/** Settings that no other methods read. */
+extern const char *const rst__asp_reads[]; /* asp.c */
+
 /** What the paper's method shares with its baseline: asp.c. */
 int rst__asp_preset(rst_train_options *o, rst_error *err);
 rst_tensor *rst__asp_loss_g(rst_method *m);
@@ -18,6 +21,11 @@ rst_tensor *rst__asp_loss_g(rst_method *m);
 /* What the contrastive methods share: contrastive.c ---------------------------------------------
  */
 
+/** The settings that they all read, for lists. */
+#define RST_CONTRASTIVE_READS                                                                      \
+    "netF", "netF-nc", "CUT-mode", "lambda-GAN", "lambda-NCE", "lambda-gp", "gp-weights",          \
+        "nce-idt", "nce-layers", "nce-T", "num-patches",                                           \
+        "nce-includes-all-negatives-from-minibatch", "flip-equivariance"
 /** Whether there are contrastive terms. */
 bool rst__contrasts(const rst_method_options *o);
 /** Networks G, F (with a head for each tap of G) and D; F and D if anything depends on them. */

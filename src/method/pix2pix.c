@@ -124,6 +124,9 @@ static rst_tensor *loss_g(rst_method *m)
     return rst__method_term(m, "G", rst_addn(n, part));
 }
 
+static const char *const reads[] = { "lambda-GAN", "lambda-L1", "weight-L2",
+                                     "weight-L3",  "weight-L4", NULL };
+
 const rst_method_kind rst__method_pix2pix = {
     .name = "pix2pix",
     .line = "a conditional GAN and L1 (Isola 2017): unet_256",
@@ -133,6 +136,7 @@ const rst_method_kind rst__method_pix2pix = {
     .loss_d = loss_d,
     .loss_g = loss_g,
     .term = { "G_GAN", "D_real", "D_fake", "G", "G_L1", "G_L2", "G_L3", "G_L4" },
+    .reads = reads,
 };
 
 const rst_method_kind rst__method_pyramid_pix2pix = {
@@ -144,4 +148,5 @@ const rst_method_kind rst__method_pyramid_pix2pix = {
     .loss_d = loss_d,
     .loss_g = loss_g,
     .term = { "G_GAN", "D_real", "D_fake", "G", "G_L1", "G_L2", "G_L3", "G_L4" },
+    .reads = reads,
 };

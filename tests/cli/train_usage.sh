@@ -74,11 +74,17 @@ while IFS= read -r line; do
     prints all.printed "${line%% = *}" "${line#* = }"
     grep -Fqx "$line" asp.conf && [ "$line" != 'method = asp' ] && problem "all.conf changes nothing: $line"
 done <all.conf
-# The same, typed: with - and =, with _ and a blank.
-sed -e 1d -e "s/'/'\\\\''/g" -e "s/^\([^ ]*\) = \(.*\)/--\1='\2'/" all.conf | sed 's/^\(--[A-Za-z]*\)_/\1-/' | tr '\n' ' ' >typed
-eval "expect 0 - train --method asp $(cat typed) --print-config"
+# The same, typed: with - and =, with _ and a blank. What asp does not read only a file may hold.
+grep -e '^pool_size ' -e '^lambda_L1 ' -e '^weight_L' -e '^lambda_[AB] ' -e '^lambda_identity ' all.conf >foreign.conf
+while IFS=' =' read -r key value; do
+    expect 2 "^restain: --$(echo "$key" | tr _ -): asp has no such setting; [a-z0-9]* has" \
+        train --method asp "--$key" "$value" --print-config
+done <foreign.conf
+grep -Fvx -f foreign.conf all.conf >own.conf
+sed -e 1d -e "s/'/'\\\\''/g" -e "s/^\([^ ]*\) = \(.*\)/--\1='\2'/" own.conf | sed 's/^\(--[A-Za-z]*\)_/\1-/' | tr '\n' ' ' >typed
+eval "expect 0 - train foreign.conf --method asp $(cat typed) --print-config"
 same out all.printed
-grep -v -e ' true$' -e ' false$' all.conf | sed -e 1d -e "s/^\([^ ]*\) = \(.*\)/--\1 '\2'/" | tr '\n' ' ' >typed
+grep -v -e ' true$' -e ' false$' own.conf | sed -e 1d -e "s/^\([^ ]*\) = \(.*\)/--\1 '\2'/" | tr '\n' ' ' >typed
 eval "expect 0 - train --method asp $(cat typed) --print-config"
 prints out lambda_NCE 1.5
 prints out name 'x;y'

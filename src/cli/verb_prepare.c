@@ -5,11 +5,14 @@
 #include "base/err.h"
 #include "cli/report.h"
 #include "cli/verbs.h"
+#include "run/audit.h"
 #include "run/multimag_cache.h"
 
 enum {
+    CHECK,
     MULTIMAG,
     OUTPUT,
+    BYSLIDE,
     SRX2,
     SRX4,
     SRTILE,
@@ -26,10 +29,17 @@ enum {
 };
 
 static const cli_option options[COUNT] = {
+    [CHECK] = { "check", 0, CLI_FLAG,
+                .help = "Look at every file of all splits, and say what is wrong with the data" },
     [MULTIMAG] = { "multimag", 0, CLI_FLAG,
                    .help = "Make every pair of split train at magnifications 1, 2 and 4, in one "
                            "size" },
-    [OUTPUT] = { "output", 'o', CLI_PATH, "DIR", .required = true, .help = "The folder to make" },
+    [OUTPUT] = { "output", 'o', CLI_PATH, "OUT",
+                 .help = "The folder to make; of --check a table of the good pairs, with slide, "
+                         "tissue, shift and hashes, which train takes as its data" },
+    [BYSLIDE] = { "by-slide", 0, CLI_FLAG,
+                  .help = "That table does not keep the splits but has whole slides in either, "
+                          "about as many pairs for validation as before" },
     [SRX2] = { "sr-x2", 0, CLI_PATH, "FILE",
                .help = "Super-resolver that doubles, BSRGANx2.pth or a safetensors file" },
     [SRX4] = { "sr-x4", 0, CLI_PATH, "FILE",
@@ -72,7 +82,7 @@ static int tell(void *user, int64_t done, int64_t total)
     return stopped;
 }
 
-static int run(const cli_args *a, rst_error *err)
+static int multimag(const cli_args *a, rst_error *err)
 {
     const cli_value *v = a->value;
     const rst_multimag_cache_options o = {
@@ -90,13 +100,9 @@ static int run(const cli_args *a, rst_error *err)
         .progress = tell,
     };
     rst_multimag_cache_report r;
-    if (!v[MULTIMAG].given)
-        return rst_fail(err, RST_EINVAL, "prepare: say what: --multimag");
-    if (v[QUIET].given)
-        cli_report_quiet();
-    cli_on_interrupt(stop);
+    if (!v[OUTPUT].given)
+        return rst_fail(err, RST_EINVAL, "--output is missing: the folder to make");
     int rc = rst__multimag_cache(&o, &r, err);
-    cli_on_interrupt(NULL);
     if (rc == 0)
         (void)printf("%lld pairs at 3 magnifications of %lld x %lld pixels by %s, %lld to validate "
                      "and test with\n%lld pictures made, %lld were there\n",
@@ -105,11 +111,91 @@ static int run(const cli_args *a, rst_error *err)
     return rc;
 }
 
+/* The first few problems of each kind; how many there are. */
+static void print_problems(const rst_audit *d)
+{
+    enum { FEW = 10 };
+    static const char *const what[RST_AUDIT_KINDS] = { "cannot be used", "of different sizes",
+                                                       "without partner", "there twice",
+                                                       "in several splits" };
+    int64_t seen[RST_AUDIT_KINDS] = { 0 };
+    for (int k = 0; k < RST_AUDIT_KINDS; k++) {
+        if (d->of_kind[k])
+            (void)printf("\n%s: %lld\n", what[k], (long long)d->of_kind[k]);
+        for (int64_t i = 0; i < d->problems; i++)
+            if ((int)d->problem[i].kind == k && seen[k]++ < FEW)
+                (void)printf("  %s\n", d->problem[i].text);
+        if (seen[k] > FEW)
+            (void)printf("  and %lld more\n", (long long)seen[k] - FEW);
+    }
+}
+
+static void print_audit(const rst_audit *d)
+{
+    (void)printf("good pairs: %lld of %lld", (long long)d->good, (long long)d->count);
+    for (int k = 0; k < RST_AUDIT_SPLITS; k++)
+        if (d->d[k])
+            (void)printf(", %s %lld", rst__audit_split(k), (long long)d->in_split[k]);
+    (void)printf("\nslides:     %lld by their names; %lld pairs whose names tell none\n",
+                 (long long)d->slides, (long long)d->unnamed);
+    (void)printf("tissue:     %.3f of the H&E, %.3f of the IHC (medians)\n", d->tissue[0],
+                 d->tissue[1]);
+    (void)printf("alignment:  shift %.1f px, peak %.3f (medians); %lld pairs without likeness\n",
+                 d->shift_px, d->peak, (long long)d->unlike);
+    print_problems(d);
+}
+
+static int check(const cli_args *a, rst_error *err)
+{
+    const cli_value *v = a->value;
+    const rst_audit_options o = {
+        .data = { .root = a->file[0],
+                  .layout = (rst_data_layout)v[LAYOUT].i,
+                  .read = { .alpha = (rst_image_alpha)v[ALPHA].i, .gray_to_rgb = v[GRAY].given } },
+        .progress = tell,
+    };
+    rst_audit d;
+    int rc = rst__audit(&d, &o, err);
+    if (rc == 0)
+        print_audit(&d);
+    if (rc == 0 && v[OUTPUT].given)
+        rc = rst__audit_write(&d, v[OUTPUT].text, v[BYSLIDE].given, err);
+    const int64_t bad =
+        d.of_kind[RST_AUDIT_UNREADABLE] + d.of_kind[RST_AUDIT_SIZE] + d.of_kind[RST_AUDIT_PARTNER];
+    rst__audit_free(&d);
+    return rc == 0 && bad > 0
+               ? rst_fail(err, RST_EVERIFY, "%s: %lld files or pairs cannot be trained on",
+                          a->file[0], (long long)bad)
+               : rc;
+}
+
+static int run(const cli_args *a, rst_error *err)
+{
+    const cli_value *v = a->value;
+    if (v[MULTIMAG].given == v[CHECK].given)
+        return rst_fail(err, RST_EINVAL, "prepare: say what: --check or --multimag");
+    if (v[BYSLIDE].given && !(v[CHECK].given && v[OUTPUT].given))
+        return rst_fail(err, RST_EINVAL, "--by-slide is for the table of --check, -o");
+    if (v[QUIET].given)
+        cli_report_quiet();
+    cli_on_interrupt(stop);
+    int rc = v[CHECK].given ? check(a, err) : multimag(a, err);
+    cli_on_interrupt(NULL);
+    return rc;
+}
+
 const cli_verb cli_verb_prepare = {
     .name = "prepare",
-    .usage = "--multimag [OPTION...] -o DIR DATAROOT",
-    .brief = "make a data set ready for training",
+    .usage = "(--check [-o FILE] | --multimag -o DIR) [OPTION...] DATAROOT",
+    .brief = "check a data set, make it ready for training",
     .text =
+        "--check reads every file of train, val and test and says which cannot be used, whose "
+        "partner is missing or of another size, which are there twice, and which slides are in "
+        "several splits, as far as names tell (SLIDE_ROW_COLUMN, as in MIST; BCI's do not). "
+        "It measures tissue (mean optical density 0.05 or more) and how far the haematoxylin of "
+        "the IHC lies off that of the H&E, by phase correlation: the peak is 1 for equal pictures "
+        "and below 0.1 where nothing is alike. Exits with 6 if there are files or pairs that "
+        "cannot be trained on.\n"
         "--multimag makes what the paper's multi-magnification strategy trains on: of every pair "
         "the whole picture halved and brought back to its size (1), a crop of half its side (2) "
         "and one of a quarter (4), enlarged by a super-resolver, H&E and IHC alike. DIR gets the "
@@ -118,7 +204,8 @@ const cli_verb cli_verb_prepare = {
         "decides. Splits val and test stay as they are, and the manifest points to them.\n"
         "A run that was stopped is taken up by the same command; what is there is not made again. "
         "Where the crops lie follows from the seed and the pictures' names.",
-    .examples = "restain prepare --multimag MIST/HER2/TrainValAB -o her2-mm --sr-x2 BSRGANx2.pth "
+    .examples = "restain prepare --check MIST/HER2/TrainValAB -o her2.tsv\n"
+                "restain prepare --multimag MIST/HER2/TrainValAB -o her2-mm --sr-x2 BSRGANx2.pth "
                 "--sr-x4 BSRGAN.pth\n"
                 "restain prepare --multimag HER2 -o her2-bicubic --max-dataset-size 100",
     .options = options,

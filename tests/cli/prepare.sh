@@ -97,7 +97,7 @@ expect 3 'none.pth' prepare --multimag data -o x --sr-x2 none.pth --sr-x4 x4.saf
 expect 2 'uniform 130: it is a multiple of 4' prepare --multimag data -o x --uniform 130
 expect 2 'has several magnifications already' prepare --multimag one/manifest.tsv -o x
 expect 2 'say what' prepare data -o x
-expect 2 'output' prepare --multimag data
+expect 2 'output is missing' prepare --multimag data
 absent x
 mkdir -p bci/IHC bci/HE
 cp -r data/trainA bci/HE/train

@@ -82,21 +82,22 @@ static int next_batches(rst_train_run *r, supply *s, rst_error *err)
 /* What is told ----------------------------------------------------------------------------------
  */
 
-/* Speed, over the last steps. */
+/* Speed over the last steps, and the loader's share of all. */
 typedef struct pace {
     double last, seconds; /* clock at the last step; seconds a step, lately */
-    double waited, share; /* of the loader */
+    double waited, total; /* for the loader, when this began; of all steps */
+    double share;
     int64_t steps;
 } pace;
 
 static void note_pace(pace *p, const rst_train_run *r)
 {
     const double now = rst__train_clock(), took = now - p->last;
-    const double waited = rst__loader_waited(r->loader), keep_old = p->steps == 0 ? 0 : 0.95;
+    const double keep_old = p->steps == 0 ? 0 : 0.95;
     p->seconds = keep_old * p->seconds + (1 - keep_old) * took;
-    p->share = keep_old * p->share + (1 - keep_old) * (took > 0 ? (waited - p->waited) / took : 0);
+    p->total += took;
+    p->share = p->total > 0 ? (rst__loader_waited(r->loader) - p->waited) / p->total : 0;
     p->last = now;
-    p->waited = waited;
     p->steps++;
 }
 

@@ -30,7 +30,7 @@ typedef struct rst_train_step {
     const double *loss;  /**< [losses] */
     double seconds;      /**< of training so far, those before a resume counted */
     double images_per_s; /**< lately */
-    double loader_share; /**< of the wall time lately that the step waited for data, 0..1 */
+    double loader_share; /**< of the steps' wall time that was spent waiting for data, 0..1 */
 } rst_train_step;
 
 /**

@@ -29,9 +29,10 @@ static __attribute__((noinline)) void finish(const rst__panel *p, const vf *acc,
 RST_INLINE void block(const rst__panel *p, const float *a, float *c, const int mr, const int nv)
 {
     vf acc[RST_MR * 2];
+    vf total[RST_MR * 2]; /* of runs that are over: a sum of sums rounds less than one long sum */
     RST_UNROLL
     for (int i = 0; i < mr * nv; i++)
-        acc[i] = (vf){ 0 };
+        acc[i] = total[i] = (vf){ 0 };
     const int64_t ra = p->ra, ka = p->ka, kb = p->kb;
     for (int64_t o = 0; o < p->outer; o++) {
         const float *pa = a + o * p->ao, *pa2 = pa + 6 * ra, *pb = p->b + o * p->bo;
@@ -48,6 +49,18 @@ RST_INLINE void block(const rst__panel *p, const float *a, float *c, const int m
             pa2 += ka;
             pb += kb;
         }
+        if (p->outer > 1) {
+            RST_UNROLL
+            for (int i = 0; i < mr * nv; i++) {
+                total[i] += acc[i];
+                acc[i] = (vf){ 0 };
+            }
+        }
+    }
+    if (p->outer > 1) {
+        RST_UNROLL
+        for (int i = 0; i < mr * nv; i++)
+            acc[i] = total[i];
     }
     if (p->width != nv * RST_VL || p->epi) {
         vf out[RST_MR * 2]; /* a copy, so that acc itself may stay in registers */

@@ -7,15 +7,15 @@ out=demo-out
 model=models/demo.safetensors
 mkdir -p "$out"
 
-echo "A slide of synthetic tissue, and the IHC-HER2 slide that the same tissue would give:"
-"$bin/restain" synth --slide 4096x3072 --tissue 0.7 --seed 11 --ihc "$out/real.ome.tif" -o "$out/he.ome.tif" --overwrite
+echo "A slide of synthetic tissue, HER2 3+, and the IHC slide that the same tissue would give:"
+"$bin/restain" synth --slide 4096x3072 --tissue 0.7 --level 3 --seed 11 --ihc "$out/real.ome.tif" -o "$out/he.ome.tif" --overwrite
 
 echo "The H&E slide, translated by a small model of the paper's architecture (models/demo.md):"
 "$bin/restain" translate --model "$model" "$out/he.ome.tif" -o "$out/virtual.ome.tif" --overwrite
 
 echo "Against the truth, pixel by pixel (DAB r: how well the brown agrees; area: share of brown pixels):"
 "$bin/restain" evaluate -q --json "$out/slide.json" "$out/real.ome.tif" "$out/virtual.ome.tif"
-"$bin/examples/side_by_side" "$out/side-by-side.png" 1600,1200,768,768 \
+"$bin/examples/side_by_side" "$out/side-by-side.png" 2400,800,768,768 \
     "$out/he.ome.tif" "$out/virtual.ome.tif" "$out/real.ome.tif"
 
 echo "The same on 32 tiles of tissue that the model was not trained on, by HER2 level:"

@@ -128,8 +128,24 @@ static void outfile_free(rst_outfile *f)
     rst__free(f);
 }
 
+/* What is renamed into place would put an end to a device or a pipe; /dev/stdout is a link into
+ * /proc. */
+static int check_replaceable(const char *path, rst_error *err)
+{
+    static const char proc[] = "/proc/";
+    struct stat s;
+    char to[sizeof proc - 1];
+    if ((stat(path, &s) == 0 && !S_ISREG(s.st_mode)) ||
+        (readlink(path, to, sizeof to) == sizeof to && memcmp(to, proc, sizeof to) == 0))
+        return rst_fail(err, RST_EOUTPUT, "%s: cannot write: not a regular file", path);
+    return 0;
+}
+
 int rst__outfile_open(rst_outfile **out, const char *path, rst_error *err)
 {
+    int rc = check_replaceable(path, err);
+    if (rc < 0)
+        return rc;
     rst_outfile *f = rst__calloc(1, sizeof *f);
     if (!f)
         return rst__fail_nomem(err, path);
@@ -146,7 +162,7 @@ int rst__outfile_open(rst_outfile **out, const char *path, rst_error *err)
     if (!refused(&writes_left, ENOSPC))
         f->fd = open(f->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (f->fd < 0) {
-        int rc = rst_fail(err, RST_EOUTPUT, "%s: cannot write: %s", path, strerror(errno));
+        rc = rst_fail(err, RST_EOUTPUT, "%s: cannot write: %s", path, strerror(errno));
         outfile_free(f);
         return rc;
     }

@@ -73,6 +73,16 @@ static int check_options(const rst_dataset_options *o, rst_error *err)
     return 0;
 }
 
+static int pair(rst_dataset *d, rst_error *err)
+{
+    rst_error why = RST_ERROR_INIT;
+    int rc = rst__files_pair(&d->list[RST_DATA_A], &d->list[RST_DATA_B], &why);
+    if (rc == RST_EINPUT)
+        return rst_fail(err, rc, "%s; give --dataset-mode unaligned to train without pairs",
+                        why.msg);
+    return rc < 0 ? rst_fail(err, rc, "%s", why.msg) : 0;
+}
+
 static int fill(rst_dataset *d, const rst_dataset_options *o, rst_error *err)
 {
     const bool manifest =
@@ -84,7 +94,7 @@ static int fill(rst_dataset *d, const rst_dataset_options *o, rst_error *err)
     if (o->b_to_a)
         swap_sides(d);
     if (d->paired && !manifest)
-        rc = rst__files_pair(&d->list[RST_DATA_A], &d->list[RST_DATA_B], err);
+        rc = pair(d, err);
     if (rc == 0 && o->max_size > 0) {
         cut(&d->list[RST_DATA_A], o->max_size * d->views);
         cut(&d->list[RST_DATA_B], o->max_size * d->views);

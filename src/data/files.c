@@ -243,7 +243,7 @@ static int check_partners(const rst_file_list *a, const rst_file_item *sa, const
     return rst_fail(
         err, RST_EINPUT,
         "%s: no file of that name in %s (%lld of %lld files there and %lld of %lld "
-        "here have a partner); give --dataset-mode unaligned to train without pairs",
+        "here have a partner)",
         f ? f->path : g->path, f ? b->folder : a->folder,
         (long long)(f ? b->count - m : a->count - n), (long long)(f ? b->count : a->count),
         (long long)(f ? a->count - n : b->count - m), (long long)(f ? a->count : b->count));

@@ -230,13 +230,24 @@ static int list(rst_file_list *l, const char *path, bool folder, rst_error *err)
     return l->item[0].path && l->item[0].stem ? 0 : rst__fail_nomem(err, path);
 }
 
+/* Whose name has no file to compare with. */
+static int check_there(const char *path, rst_error *err)
+{
+    return rst__exists(path) ? 0 : rst_fail(err, RST_EINPUT, "%s: No such file or directory", path);
+}
+
 static int list_both(rst_file_list *a, rst_file_list *b, const char *real, const char *fake,
                      rst_error *err)
 {
     const bool folder = rst__is_dir(real);
+    int rc = check_there(real, err);
+    if (rc == 0)
+        rc = check_there(fake, err);
+    if (rc < 0)
+        return rc;
     if (folder != rst__is_dir(fake))
         return rst_fail(err, RST_EINVAL, "%s and %s: one is a folder and one is not", real, fake);
-    int rc = list(a, real, folder, err);
+    rc = list(a, real, folder, err);
     if (rc == 0)
         rc = list(b, fake, folder, err);
     return rc < 0 ? rc : rst__files_pair(a, b, err);

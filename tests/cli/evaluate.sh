@@ -20,12 +20,20 @@ awk '$1 == "all" { exit !($3 < 0.9 && $4 < 25 && $5 < 0.9) }' out || problem "H&
 set -- data/trainB/*
 expect 0 - evaluate -q "$1" "$2"
 
+expect 3 '^restain: nowhere: No such file or directory' evaluate -q data/trainB nowhere
 cp -r data/trainB less
 rm "less/$(basename "$1")"
-expect 3 "$(basename "$1" .png)" evaluate -q data/trainB less
+expect 3 "$(basename "$1" .png).png: no file of that name in less (.* have a partner)\$" evaluate -q data/trainB less
 expect 2 'one is a folder' evaluate -q data/trainB "$1"
 "$RESTAIN" synth --pairs 4 --size 96 --seed 2 --val-share 0 -q -o large || problem 'no larger data'
 expect 3 '96x96 and 64x64' evaluate -q data/trainB large/trainB
+# A pipe, or a device, is no file to put another in the place of.
+mkfifo pipe
+expect 1 '^restain: pipe: cannot write: not a regular file' evaluate -q --json pipe "$1" "$2"
+check 'the pipe is gone' test -p pipe
+ln -s /proc/self/fd/1 stdout
+expect 1 '^restain: stdout: cannot write: not a regular file' evaluate -q --json stdout "$1" "$2"
+check 'the link is gone' test -h stdout
 mkdir none
 expect 3 'none' evaluate -q none data/trainB
 expect 3 'gray-to-rgb' evaluate -q "$images/gray.jpg" "$images/gray.jpg"

@@ -89,7 +89,7 @@ static int fill(rst_dataset *d, const rst_dataset_options *o, rst_error *err)
         o->layout == RST_DATA_MANIFEST ||
         (o->layout == RST_DATA_AUTO && rst__exists(o->root) && !rst__is_dir(o->root));
     int rc = manifest ? rst__manifest_list(d, o, err) : rst__layout_list(d, o, err);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     if (o->b_to_a)
         swap_sides(d);
@@ -116,9 +116,10 @@ int rst__dataset_open(rst_dataset **out, const rst_dataset_options *o, rst_error
     d->read = o->read;
     d->read.quiet = true; /* files are read again and again; the check speaks */
     rc = fill(d, o, err);
-    if (rc < 0) {
+    if (rc != 0) {
         rst__dataset_close(d);
-        return rc;
+        *out = NULL;
+        return rc < 0 ? rc : 0;
     }
     *out = d;
     return 0;

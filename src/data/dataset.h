@@ -20,6 +20,7 @@ typedef struct rst_dataset_options {
     bool b_to_a;                 /* --direction BtoA: A is the IHC */
     bool unpaired;               /* --dataset-mode unaligned */
     int64_t max_size;            /* --max-dataset-size: the first so many; 0: all */
+    bool optional;               /* a phase that is not there is no error, and none stands in */
     rst_image_read_options read; /* --gray-to-rgb, --alpha */
 } rst_dataset_options;
 
@@ -49,7 +50,7 @@ typedef struct rst_dataset {
 /**
  * Lists a phase's files and finds the pairs; no picture is opened (rst__dataset_check does).
  *
- * @param[out] out  owned; rst__dataset_close
+ * @param[out] out  owned; rst__dataset_close. NULL for an optional phase that is not there
  * @return 0, RST_EINVAL (no such phase; several layouts at once), RST_EINPUT (no such folder, none
  *         of the layouts, empty, a file without partner), RST_EFORMAT (two files of one name, kinds
  *         that are not read, a bad manifest), RST_ENOMEM

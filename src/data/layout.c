@@ -128,6 +128,8 @@ int rst__layout_list(rst_dataset *d, const rst_dataset_options *o, rst_error *er
     int rc = detect(o, &p, err);
     if (rc < 0)
         return rc;
+    if (o->optional && !has_phase(o->root, p, phase))
+        return 1;
     if (!has_phase(o->root, p, phase) && instead && has_phase(o->root, p, instead)) {
         rst__log(RST_LOG_INFO, "%s: no %s%s%s; %s%s%s is used for it", o->root, p->a.before, phase,
                  p->a.after, p->a.before, instead, p->a.after);

@@ -6,8 +6,9 @@
 #include "data/dataset.h"
 
 /**
- * Fills a data set's layout, lists (H&E first, unpaired, by path) and parts. 0, or as
- * rst__dataset_open, which frees what is in the lists then.
+ * Fills a data set's layout, lists (H&E first, unpaired, by path) and parts. 0, 1 for
+ * an optional phase that is not there, or as rst__dataset_open, which frees what is in the lists
+ * then.
  */
 int rst__layout_list(rst_dataset *d, const rst_dataset_options *o, rst_error *err);
 

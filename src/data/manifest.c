@@ -209,6 +209,8 @@ int rst__manifest_list(rst_dataset *d, const rst_dataset_options *o, rst_error *
     int rc = begin_lists(o->root, d, err);
     if (rc == 0)
         rc = read_phase(o->root, d, o->phase, &rows, err);
+    if (rc == 0 && rows == 0 && o->optional)
+        return 1;
     if (rc == 0 && rows == 0 && instead) {
         rc = read_phase(o->root, d, instead, &rows, err);
         if (rc == 0 && rows > 0)

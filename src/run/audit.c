@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/str.h"
 #include "image/resize.h"
@@ -171,18 +172,9 @@ static int open_split(rst_audit *a, const rst_audit_options *o, int split, rst_e
 {
     rst_dataset_options d = o->data;
     d.phase = split_name[split];
-    int rc = rst__dataset_open(&a->d[split], &d, err);
-    if (rc == 0 && a->d[split]->layout == RST_DATA_MANIFEST)
-        return 0;
-    rst__dataset_close(a->d[split]);
-    a->d[split] = NULL;
-    d.unpaired = true;
+    d.optional = split > 0;
+    d.unpaired = d.layout != RST_DATA_MANIFEST && rst__is_dir(d.root);
     return rst__dataset_open(&a->d[split], &d, err);
-}
-
-static bool same_files(const rst_dataset *a, const rst_dataset *b)
-{
-    return strcmp(a->list[0].item[0].path, b->list[0].item[0].path) == 0;
 }
 
 static int list_all(rst_audit *a, const rst_audit_options *o, rst_error *err)
@@ -191,13 +183,12 @@ static int list_all(rst_audit *a, const rst_audit_options *o, rst_error *err)
     for (int k = 0; rc == 0 && k < RST_AUDIT_SPLITS; k++) {
         rst_error why = RST_ERROR_INIT;
         rc = open_split(a, o, k, &why);
-        if (rc < 0 && k == 0)
+        if (rc < 0 && (k == 0 || rc == RST_ENOMEM))
             return rst_fail(err, rc, "%s", why.msg);
-        if (rc == 0 && k == 2 && a->d[1] && same_files(a->d[1], a->d[2])) {
-            rst__dataset_close(a->d[2]); /* one stood in for the other */
-            a->d[2] = NULL;
-        }
-        rc = a->d[k] ? pair_up(a, k, err) : 0;
+        if (rc < 0)
+            rc = add_problem(a, RST_AUDIT_UNREADABLE, why.msg, err);
+        else if (a->d[k])
+            rc = pair_up(a, k, err);
     }
     return rc;
 }

@@ -40,7 +40,7 @@ typedef struct rst_audit {
     rst_dataset *d[RST_AUDIT_SPLITS]; /* NULL: no such split */
     rst_audit_pair *pair;             /* owned, by split and name */
     int64_t count, good;
-    rst_audit_problem *problem; /* owned, by kind */
+    rst_audit_problem *problem; /* owned */
     int64_t problems, of_kind[RST_AUDIT_KINDS];
     int64_t slides, unnamed; /* slides that names tell; good pairs whose names tell none */
     int64_t in_split[RST_AUDIT_SPLITS]; /* good pairs */

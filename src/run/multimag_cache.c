@@ -256,30 +256,28 @@ static int add_split(job *j, const rst_dataset *d, const char *split, rst_error 
     return rc;
 }
 
-/* Rows of val and test. Where a data set has one of the two, it is asked for under both names, and
- * stands there once. */
+/* Rows of val and test. */
 static int add_others(job *j, int64_t *count, rst_error *err)
 {
     static const char *const split[] = { "val", "test" };
-    rst_dataset *d[2] = { NULL, NULL };
     int rc = 0;
     for (int k = 0; rc == 0 && k < 2; k++) {
         rst_dataset_options o = j->o->data;
-        rst_error why = RST_ERROR_INIT;
+        rst_dataset *d = NULL;
         o.phase = split[k];
+        o.optional = true;
         o.max_size = 0;
-        if (rst__dataset_open(&d[k], &o, &why) < 0) {
-            if (k == 0)
-                rst__log(RST_LOG_WARN, "nothing to validate with: %s", why.msg);
-            continue;
+        rst_error why = RST_ERROR_INIT;
+        if (rst__dataset_open(&d, &o, &why) < 0)
+            rst__log(RST_LOG_WARN, "without split %s: %s", split[k], why.msg);
+        if (d) {
+            rc = add_split(j, d, split[k], err);
+            *count += rst__dataset_count(d);
         }
-        if (k == 1 && d[0] && strcmp(d[0]->list[0].item[0].path, d[1]->list[0].item[0].path) == 0)
-            continue;
-        rc = add_split(j, d[k], split[k], err);
-        *count += rst__dataset_count(d[k]);
+        rst__dataset_close(d);
     }
-    rst__dataset_close(d[0]);
-    rst__dataset_close(d[1]);
+    if (rc == 0 && *count == 0)
+        rst__log(RST_LOG_WARN, "%s: nothing to validate with", j->o->data.root);
     return rc;
 }
 
@@ -293,19 +291,15 @@ static int write_text(const char *folder, const char *name, const rst_str *text,
     return rc;
 }
 
-static int write_manifest(job *j, rst_multimag_cache_report *r, rst_error *err)
+/* Before the work, so that what is wrong shows before it. */
+static int list_rows(job *j, rst_multimag_cache_report *r, rst_error *err)
 {
     int rc = 0;
     j->rows = rst__str((size_t)1 << 28);
     rst__str_add(&j->rows, "split\the\tihc\tmagnification\tresolver\n");
     for (int64_t i = 0; rc == 0 && i < r->pairs; i++)
         rc = add_views(j, i, r->resolver, err);
-    if (rc == 0)
-        rc = add_others(j, &r->others, err);
-    if (rc == 0)
-        rc = write_text(j->o->folder, "manifest.tsv", &j->rows, err);
-    rst__str_free(&j->rows);
-    return rc;
+    return rc < 0 ? rc : add_others(j, &r->others, err);
 }
 
 /* Before the work -------------------------------------------------------------------------------
@@ -448,10 +442,12 @@ static int run(job *j, rst_multimag_cache_report *r, rst_error *err)
                                       .resolver = j->sr[0] ? "mm-bsrgan" : "mm-bicubic" };
     rc = claim_folder(j, r->resolver, err);
     if (rc == 0)
+        rc = list_rows(j, r, err);
+    if (rc == 0)
         rc = make_all(j, err);
     r->written = j->written;
     r->there = j->there;
-    return rc < 0 ? rc : write_manifest(j, r, err);
+    return rc < 0 ? rc : write_text(j->o->folder, "manifest.tsv", &j->rows, err);
 }
 
 int rst__multimag_cache(const rst_multimag_cache_options *o, rst_multimag_cache_report *out,
@@ -459,6 +455,7 @@ int rst__multimag_cache(const rst_multimag_cache_options *o, rst_multimag_cache_
 {
     job j = { .o = o, .tile = o->tile ? o->tile : TILE };
     int rc = run(&j, out, err);
+    rst__str_free(&j.rows);
     rst__dataset_close(j.d);
     for (int k = 0; k < SCALES; k++)
         rst_model_close(j.sr[k]);

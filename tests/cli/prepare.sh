@@ -99,6 +99,8 @@ expect 2 'has several magnifications already' prepare --multimag one/manifest.ts
 expect 2 'say what' prepare data -o x
 expect 2 'output is missing' prepare --multimag data
 absent x
+expect 0 - synth -q --pairs 1 --size 64 --val-share 0 -o lone
+expect 0 'without split val: lone/valA: no PNG' prepare --multimag lone -o lone.mm
 mkdir -p bci/IHC bci/HE
 cp -r data/trainA bci/HE/train
 cp -r data/trainB bci/IHC/train

@@ -56,6 +56,18 @@ cp good/trainA/00000_train_0.png bad/trainA/00000_train_0.jpg
 expect 6 . prepare -q --check bad
 found 'trainA/00000_train_0.png: another file has its name without extension$'
 
+# A split is called what it is: BCI has test and no val.
+mkdir -p bci/HE bci/IHC
+for side in A:HE B:IHC; do
+    cp -r "good/train${side%:*}" "bci/${side#*:}/train"
+    cp -r "good/val${side%:*}" "bci/${side#*:}/test"
+done
+expect 0 - prepare -q --check bci -o bci.tsv
+found '^good pairs: 6 of 6, train 5, test 1$'
+expect 0 'no rows of split val; those of test are used' train --method ammfi --dataroot bci.tsv --ngf 2 --ndf 2 --crop-size 128 \
+    --n-layers-D 3 --num-patches 16 --dry-run
+found '^data:  *5 pairs, 1 to validate'
+
 # Slides by MIST's names: those in two splits are told, and a table without them is made.
 mkdir -p mist/trainA mist/trainB mist/valA mist/valB
 n=0
@@ -77,6 +89,12 @@ expect 0 - prepare -q --check slides.tsv
 found '^good pairs: 8 of 8, train 6, val 2$'
 checks=$((checks + 1))
 ! grep -q 'in several splits' out || problem 'slides are in several splits still'
+
+# A split that is there and empty.
+mkdir good/testA good/testB
+expect 6 'good: 1 files or pairs' prepare -q --check good
+found 'testA: no PNG'
+rmdir good/testA good/testB
 
 # Refused.
 expect 2 'names of 6 pairs do not tell their slide' prepare -q --check good -o x.tsv --by-slide

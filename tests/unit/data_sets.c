@@ -203,6 +203,10 @@ static void test_manifest(void **state)
     d = open_set(&o);
     expect(d, RST_DATA_A, 0, "/list/a/2.png");
     rst__dataset_close(d);
+    o.optional = true; /* or nothing does */
+    assert_int_equal(rst__dataset_open(&d, &o, NULL), 0);
+    assert_null(d);
+    o.optional = false;
 
     o.phase = "train";
     write_manifest("split\the\nx\ty\n");

@@ -65,6 +65,17 @@ no_halves stopped
 prepare stopped
 check 'a stopped run ends differently' diff -r stopped/HE three/HE
 
+# A full disk is an output error, leaves no half picture, and is gone on from.
+(
+    ulimit -f 40
+    "$RESTAIN" prepare -q --multimag data -o full >out 2>err
+    [ $? = 1 ]
+) || problem "a full disk is no output error: $(cat err)"
+no_halves full
+absent full/manifest.tsv
+prepare full
+check 'a full disk changes pictures' diff -r full/HE three/HE
+
 # Super-resolvers: small ones, in tiles and whole. One block sees 20 pixels, within the halo.
 for x in 2 4; do
     expect 0 . convert --init rrdbnet_x$x --nf 4 --nb 1 --gc 2 --init-type kaiming --init-gain 1 --seed $x x$x.safetensors

@@ -24,6 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         if (rc != err.code || (rc == 0 && paired && (a != rows || b != rows)) ||
             (rc == 0 && !paired && (a > rows || b > rows || a + b < rows)))
             __builtin_trap();
+        if (rc == 0 && d.views > 1 && rows % d.views != 0)
+            __builtin_trap();
         if (rc == 0 && paired && rows > 0)
             (void)rst__files_check_unique(&d.list[RST_DATA_A], NULL);
         rst__files_free(&d.list[RST_DATA_A]);

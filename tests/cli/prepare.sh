@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Magnifications of a data set: what is made, that it is the same each time and made once, what is refused, that it is
 # trained on.
+# shellcheck disable=SC2086
 . "$(dirname "$0")/lib/common.sh"
 
 export OMP_NUM_THREADS=1
@@ -128,6 +129,12 @@ small='--ngf 2 --ndf 2 --n-layers-D 3 --crop-size 64 --num-patches 16 --val-coun
 expect 0 - train -q --method ammfi --multimag --dataroot one/manifest.tsv $small --name mm --n-epochs 2 --n-epochs-decay 0
 expect 0 - info checkpoints/mm/latest_net_G.safetensors
 grep -q 'ammfi, mm-bicubic, step 8' out || problem "the card: $(grep -i recipe out)"
+cp -r checkpoints/mm whole.run
+expect 0 - train -q --method ammfi --multimag --dataroot one/manifest.tsv $small --name mm --n-epochs 2 --n-epochs-decay 0 --overwrite --max-steps 3
+expect 0 - train -q --method ammfi --multimag --dataroot one/manifest.tsv $small --name mm --n-epochs 2 --n-epochs-decay 0 --resume
+same checkpoints/mm/latest_net_G.safetensors whole.run/latest_net_G.safetensors
+sed 's/mm-bicubic/mm-bsrgan/' one/manifest.tsv >one/other.tsv
+expect 2 'mm-bicubic' train -q --method ammfi --dataroot one/other.tsv $small --name mm --n-epochs 3 --n-epochs-decay 0 --resume
 expect 2 'has one magnification, and --multimag wants several' train --method ammfi --multimag --dataroot data $small
 expect 2 'which is for pairs' train --method cyclegan --dataroot one/manifest.tsv --ngf 2 --ndf 2
 finish

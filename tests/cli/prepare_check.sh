@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A data set checked: what is wrong with it is found, by kind; how the sections lie; the table that is written.
+# shellcheck disable=SC2086
 . "$(dirname "$0")/lib/common.sh"
 
 found() { # PATTERN: a line of the last report

@@ -341,6 +341,8 @@ static int begin(rst_train_run *r, rst_error *err)
         rst__log(RST_LOG_INFO, "%s: no checkpoint yet; beginning at the first step", r->dir);
     if (!resumed)
         rc = begin_anew(r, err);
+    if (rc == 0 && stop_asked)
+        return stopped(r, err);
     if (rc == 0)
         rc = rst__train_load_from(r, r->m->step * r->o->accumulate, err);
     if (rc == 0)

@@ -23,6 +23,22 @@ for dry in '' --dry-run; do
 done
 absent checkpoints
 
+# Nor one that is stopped before its first step: the reference backend takes seconds for the pass before it.
+"$RESTAIN" train --method asp --dataroot data --backend ref --ngf 16 --ndf 4 --n-layers-D 2 --crop-size 64 --resume \
+    --name none >out 2>err &
+pid=$!
+waited=0
+until grep -q 'beginning at the first step' err || [ "$waited" -ge 600 ]; do
+    sleep 0.05
+    waited=$((waited + 1))
+done
+kill -INT "$pid"
+wait "$pid"
+check "exit code $? of a run that is stopped before its first step: $(cat err)" test $? = 130
+check "not told that nothing was done: $(cat err)" \
+    grep -q '^restain: checkpoints/none: stopped before the first step' err
+absent checkpoints
+
 # One that begins anew and dies before its first checkpoint: what the old one left is not gone on with.
 run 0 - whole
 cp -r checkpoints/whole checkpoints/anew

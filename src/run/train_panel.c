@@ -87,7 +87,8 @@ static layout plan(const rst_train_sample *sample, int samples, const rst_train_
 
 static void draw_samples(rst_canvas *c, const layout *l, const rst_train_sample *sample)
 {
-    static const char *const kind[KINDS] = { "H&E", "virtual IHC", "real IHC" };
+    static const char *const there[KINDS] = { "H&E", "virtual IHC", "real IHC" },
+                             *const back[KINDS] = { "IHC", "virtual H&E", "real H&E" };
     const rst_text_style label = { .size = 13, .bold = true, .colour = ink },
                          name = { .size = 11, .anchor = RST_TEXT_RIGHT, .colour = faint };
     for (int i = 0; i < l->samples; i++) {
@@ -98,7 +99,7 @@ static void draw_samples(rst_canvas *c, const layout *l, const rst_train_sample 
             const rst_box box = { x + k * (l->cell_w + GAP), y, l->cell_w, l->cell_h };
             rst__canvas_image(c, box, image[k]);
             if (i < l->groups)
-                rst__canvas_text(c, box.x, y - 8, &label, kind[k]);
+                rst__canvas_text(c, box.x, y - 8, &label, sample[i].back ? back[k] : there[k]);
         }
         if (sample[i].name)
             rst__canvas_text(c, x + l->group_w, y - 7, &name, sample[i].name);

@@ -11,6 +11,7 @@
 typedef struct rst_train_sample {
     const char *name; /**< may be NULL */
     const rst_image *he, *fake, *real;
+    bool back; /**< --direction BtoA: `he` is an IHC, and H&E is made of it */
 } rst_train_sample;
 
 /**

@@ -165,7 +165,7 @@ static int write_panel(rst_train_run *r, const triple *t, int count, rst_error *
     rst_image all = RST_IMAGE_INIT;
     char name[64], path[RST_TRAIN_PATH], title[192];
     for (int i = 0; i < count; i++)
-        s[i] = (rst_train_sample){ NULL, &t[i].he, &t[i].virt, &t[i].real };
+        s[i] = (rst_train_sample){ NULL, &t[i].he, &t[i].virt, &t[i].real, r->o->b_to_a };
     (void)snprintf(name, sizeof name, "panels/%08lld.png", (long long)r->m->step);
     (void)snprintf(title, sizeof title, "%.96s, %s, step %lld", r->o->name, r->o->method,
                    (long long)r->m->step);

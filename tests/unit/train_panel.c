@@ -169,6 +169,17 @@ static void test_panel(void **state)
     const int64_t bare = out.height;
     rst_image_free(&out);
 
+    /* The other way round columns have other names. */
+    rst_train_sample back = s[0];
+    rst_image there = RST_IMAGE_INIT;
+    back.back = true;
+    succeeded(rst__train_panel_draw(&there, &s[0], 1, "step 7", NULL, &err), &err);
+    succeeded(rst__train_panel_draw(&out, &back, 1, "step 7", NULL, &err), &err);
+    assert_true(out.width == there.width && out.height == there.height);
+    assert_memory_not_equal(out.px, there.px, (size_t)(out.width * out.height * 3));
+    rst_image_free(&there);
+    rst_image_free(&out);
+
     for (int64_t i = 1; i <= 500; i++)
         rst__train_history_step(&h, i, (double[]){ 5, i % 2 ? 0.2 : (double)NAN });
     rst__train_history_eval(&h, 500, (double[]){ 0.5 });

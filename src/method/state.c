@@ -119,6 +119,8 @@ int rst__method_load(rst_method *m, const rst_weights *w, rst_error *err)
 {
     int64_t made = 0;
     int rc = rst__state_number(w, "step", &m->step, err);
+    if (rc == 0 && m->step < 0)
+        rc = rst_fail(err, RST_EFORMAT, "step: %lld", (long long)m->step);
     if (rc == 0)
         rc = rst__state_number(w, "terms", &made, err);
     if (rc == 0 && (unsigned)made != m->made)

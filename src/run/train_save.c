@@ -19,12 +19,12 @@
 static int identity(const rst_train_run *r, char out[RST_TRAIN_PATH], rst_error *err)
 {
     const rst_train_options *o = r->o;
-    int n = snprintf(out, RST_TRAIN_PATH,
-                     "method %s, seed %llu, batch %d x %d, crop %lld, %s%s%lld pairs%s%s",
-                     o->method, (unsigned long long)o->seed, o->batch_size, o->accumulate,
-                     (long long)o->crop_size, o->m.ema > 0 ? "ema, " : "",
-                     o->unpaired ? "unpaired, " : "", (long long)rst__dataset_count(r->train),
-                     *r->train->resolver ? ", " : "", r->train->resolver);
+    int n = snprintf(
+        out, RST_TRAIN_PATH, "method %s, seed %llu, batch %d x %d, crop %lld, %s%s%s%lld pairs%s%s",
+        o->method, (unsigned long long)o->seed, o->batch_size, o->accumulate,
+        (long long)o->crop_size, o->m.ema > 0 ? "ema, " : "", o->b_to_a ? "BtoA, " : "",
+        o->unpaired ? "unpaired, " : "", (long long)rst__dataset_count(r->train),
+        *r->train->resolver ? ", " : "", r->train->resolver);
     for (int i = 0; n > 0 && n < RST_TRAIN_PATH && i < r->m->nets; i++) {
         char arch[1024];
         int rc = rst_arch_to_json(rst_module_arch(r->m->net[i].net), arch, sizeof arch, err);

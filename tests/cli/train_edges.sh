@@ -82,6 +82,7 @@ check 'no panels where there is no validation' test "$(panels unscored)" = 2
 mv data/valB away
 run 0 '^restain: warning: no validation and no panels: data/valB' blind
 mv away data/valB
+run 2 'options have changed since: there it was .*, now BtoA' whole --resume --direction BtoA
 run 2 'losses have changed since: there it was without NCE_Y' whole --resume --nce-idt
 
 # Pauses are no ends of epochs, which the rate counts.

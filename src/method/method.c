@@ -131,6 +131,12 @@ int rst_train_preset(const char *method, rst_train_options *out, rst_error *err)
 int rst__method_fit_head(rst_method_options *o, rst_error *err)
 {
     rst_module *g;
+    char name[32];
+    if (o->net_g.family != RST_NET_RESNET && o->net_g.family != RST_NET_AMMFI)
+        return rst_fail(err, RST_EINVAL,
+                        "--netG %s: has no layers that PatchNCE could compare; give a resnet or an "
+                        "ammfi, or --lambda-NCE 0 (and --lambda-asp 0)",
+                        rst_arch_name(&o->net_g, name));
     int rc = rst_module_new(&g, NULL, &o->net_g, err);
     if (rc < 0)
         return rc;

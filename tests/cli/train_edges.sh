@@ -39,6 +39,10 @@ check "not told that nothing was done: $(cat err)" \
     grep -q '^restain: checkpoints/none: stopped before the first step' err
 absent checkpoints
 
+for net in unet_128 stainnet; do
+    run 2 "^restain: --netG $net: has no layers that PatchNCE could compare" none --netG $net
+done
+
 # One that begins anew and dies before its first checkpoint: what the old one left is not gone on with.
 run 0 - whole
 cp -r checkpoints/whole checkpoints/anew

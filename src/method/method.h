@@ -147,8 +147,8 @@ typedef struct rst_method_when {
 } rst_method_when;
 
 /**
- * One update of every network from `count` batches, whose gradients are averaged. m->loss holds the
- * terms afterwards, means over the batches.
+ * One update of every network from `count` batches, whose gradients are averaged over their
+ * pictures. m->loss holds the terms afterwards, means over the batches.
  *
  * @param seen  may be NULL; called once the losses are known, while the pictures are there
  * @return 0, RST_ENUMERIC (a term or a gradient is not finite; the error names it and the step),

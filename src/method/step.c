@@ -149,6 +149,9 @@ static int turn_of_many(rst_method *m, turn t, const rst_method_batch *b, int co
                         void (*seen)(void *user, rst_method *m), void *user, rst_error *err)
 {
     int rc = 0;
+    int64_t images = 0; /* the last batch of an epoch may be smaller than the others */
+    for (int i = 0; i < count; i++)
+        images += b[i].s.n;
     zero_grads(m, t);
     for (int i = 0; rc == 0 && i < count; i++) {
         rst_begin(m->c);
@@ -161,7 +164,7 @@ static int turn_of_many(rst_method *m, turn t, const rst_method_batch *b, int co
                 rst_keep(m->picture[k].t);
             (void)rst_end(m->c, NULL); /* the outermost scope reports */
         }
-        learn(m, t, 1.0 / count, true);
+        learn(m, t, (double)b[i].s.n / (double)images, true);
         if (seen && i == count - 1)
             seen(user, m);
         forget_batch(m);

@@ -6,6 +6,7 @@
 #include <restain/version.h>
 
 #include "base/err.h"
+#include "base/threads.h"
 #include "cli/docs.h"
 #include "cli/report.h"
 #include "cli/verbs.h"
@@ -80,6 +81,7 @@ static int dispatch(int argc, char **argv, rst_error *err)
 int main(int argc, char **argv)
 {
     rst_error err = RST_ERROR_INIT;
+    rst__threads_wait_asleep(argv);
     cli_report_start();
     int rc = dispatch(argc, argv, &err);
     errno = 0;

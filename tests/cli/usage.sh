@@ -58,6 +58,18 @@ for words in '--num-threads 1' --num_threads=1 '-o t2.png --num_threads 1' '-ot2
 done
 same t.png t2.png
 
+# Threads wait asleep unless told otherwise (GNU's OpenMP tells; another says nothing of spinning).
+policy() { # EXPECTED ENV...
+    want=$1
+    shift
+    checks=$((checks + 1))
+    env -u OMP_WAIT_POLICY -u GOMP_SPINCOUNT OMP_DISPLAY_ENV=verbose "$@" "$RESTAIN" --version >out 2>err || problem "$*: fails"
+    spins=$(sed -n "s/.*GOMP_SPINCOUNT = '\(.*\)'.*/\1/p" err | tail -1)
+    grep -q '^restain ' out && [ "${spins:-$want}" = "$want" ] || problem "$*: threads spin $spins times"
+}
+policy 0
+policy 123 GOMP_SPINCOUNT=123
+
 expect 0 - doctor
 grep -q 'All is well' out || problem 'doctor does not say that all is well'
 expect 0 - doctor --json

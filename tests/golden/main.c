@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/threads.h"
 #include "golden/golden.h"
 
 enum { MAX_DEPTH = 16 };
@@ -238,18 +238,9 @@ static void walk_argument(tally *t, char *dir)
     }
 }
 
-/* OpenMP reads how its threads wait when the program starts. Hundreds of small cases, perhaps
- * beside other work, want threads that sleep. */
-static void wait_sleeping(char **argv)
-{
-    if (getenv("OMP_WAIT_POLICY") || setenv("OMP_WAIT_POLICY", "passive", 1) != 0)
-        return;
-    (void)execv("/proc/self/exe", argv); /* if that fails, it only takes longer */
-}
-
 int main(int argc, char **argv)
 {
-    wait_sleeping(argv);
+    rst__threads_wait_asleep(argv);
     tally t = { .o = { .backend = "cpu", .conv = RST_CONV_DIRECT } };
     int dirs = parse(argc, argv, &t.o);
     if (dirs <= 0) {

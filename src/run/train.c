@@ -106,16 +106,19 @@ static int tell(rst_train_run *r, const pace *p, int epoch, double lr, rst_error
     const rst_train_options *o = r->o;
     const int64_t step = r->m->step;
     const double rate = p->seconds > 0 ? o->batch_size * o->accumulate / p->seconds : 0;
-    double loss[RST_LOSS_TERMS];
+    double loss[RST_LOSS_TERMS], norm[RST_METHOD_NETS];
     int rc = 0;
     for (int i = 0; i < r->terms; i++)
         loss[i] = r->m->loss[r->term_at[i]];
+    for (int i = 0; i < r->m->nets; i++)
+        norm[i] = r->m->net[i].norm;
     rst__train_history_step(&r->history, step, loss);
     if (o->print_freq > 0 && (step % o->print_freq == 0 || step == r->steps)) {
         const rst_train_step row = { .step = step,
                                      .epoch = epoch,
                                      .lr = lr,
                                      .loss = loss,
+                                     .norm = norm,
                                      .seconds = r->elapsed + rst__train_clock() - r->start,
                                      .images_per_s = rate,
                                      .loader_share = p->share };
@@ -314,8 +317,12 @@ static int open_log(rst_train_run *r, rst_error *err)
 {
     char path[RST_TRAIN_PATH];
     find_terms(r);
+    for (int i = 0; i < r->m->nets; i++)
+        r->net[i] = r->m->net[i].name;
     const rst_train_columns columns = { .losses = r->terms,
                                         .loss = r->term,
+                                        .norms = r->m->nets,
+                                        .norm = r->net,
                                         .scores = RST_TRAIN_SCORES,
                                         .score = rst__train_score_names };
     int rc = rst__train_log_open(&r->log, r->dir, &columns, r->m->step, !r->ending, err);

@@ -33,6 +33,7 @@ typedef struct rst_train_run {
     rst_train_history history;        /* for the curves in panels */
     const char *term[RST_LOSS_TERMS]; /* names of the losses that this run has */
     int terms, term_at[RST_LOSS_TERMS];
+    const char *net[RST_METHOD_NETS]; /* names of the networks */
     rst_schedule schedule;
     int64_t steps_per_epoch, steps;
     double best; /* the best validation's score so far */

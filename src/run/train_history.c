@@ -108,7 +108,7 @@ static void numbers(const char *row, int first, int n, double *out)
     }
 }
 
-/* A row of metrics.csv: step,epoch,phase,lr, then losses and scores. */
+/* A row of metrics.csv: step,epoch,phase,lr, then losses, norms and scores. */
 static void add_row(rst_train_history *h, const char *row, double *value)
 {
     enum { PHASE = 2, VALUES = 4 };
@@ -124,7 +124,7 @@ static void add_row(rst_train_history *h, const char *row, double *value)
         numbers(row, VALUES, h->columns.losses, value);
         rst__train_history_step(h, step, value);
     } else if (strncmp(phase, "val,", 4) == 0) {
-        numbers(row, VALUES + h->columns.losses, h->columns.scores, value);
+        numbers(row, VALUES + h->columns.losses + h->columns.norms, h->columns.scores, value);
         rst__train_history_eval(h, step, value);
     }
 }

@@ -11,19 +11,19 @@
 #include "run/tfevents.h"
 #include "run/train_log_parts.h"
 
-/* A step's own numbers, which follow its losses in TensorBoard. */
+/* A step's own numbers, which follow its losses and gradients in TensorBoard. */
 static const char *const own_tag[] = { "train/lr", "train/images_per_s", "train/loader_share" };
 
 enum { OWN = sizeof own_tag / sizeof own_tag[0] };
 
-static const char loss_prefix[] = "loss/", score_prefix[] = "val/";
+static const char loss_prefix[] = "loss/", norm_prefix[] = "grad/", score_prefix[] = "val/";
 
 struct rst_train_log {
     rst_train_columns columns; /* its lists are `name`, its texts the ends of `tag` */
     int tags;
-    char **tag;        /* [tags]: losses, the own ones, scores; owned, as the texts */
-    const char **name; /* [losses + scores], owned */
-    double *value;     /* [losses + OWN], owned: scratch */
+    char **tag;        /* [tags]: losses, norms, the own ones, scores; owned, as the texts */
+    const char **name; /* [losses + norms + scores], owned */
+    double *value;     /* [losses + norms + OWN], owned: scratch */
     rst_outfile *csv, *jsonl;
     rst_tfevents *events;
 };
@@ -50,15 +50,18 @@ static int add_tag(rst_train_log *log, const char *prefix, const char *name, rst
 /* Copies the names, as tags; the columns are called by the ends of these. */
 static int copy_columns(rst_train_log *log, const rst_train_columns *c, rst_error *err)
 {
-    const size_t n = (size_t)c->losses + (size_t)c->scores;
+    const int steps = c->losses + c->norms; /* columns of a step */
+    const size_t n = (size_t)steps + (size_t)c->scores;
     int rc = 0;
     log->tag = rst__calloc(n + OWN, sizeof *log->tag);
     log->name = rst__calloc(n + 1, sizeof *log->name);
-    log->value = rst__calloc((size_t)c->losses + OWN, sizeof *log->value);
+    log->value = rst__calloc((size_t)steps + OWN, sizeof *log->value);
     if (!log->tag || !log->name || !log->value)
         return rst__fail_nomem(err, "log");
     for (int i = 0; rc == 0 && i < c->losses; i++)
         rc = add_tag(log, loss_prefix, c->loss[i], err);
+    for (int i = 0; rc == 0 && i < c->norms; i++)
+        rc = add_tag(log, norm_prefix, c->norm[i], err);
     for (int i = 0; rc == 0 && i < OWN; i++)
         rc = add_tag(log, "", own_tag[i], err);
     for (int i = 0; rc == 0 && i < c->scores; i++)
@@ -67,11 +70,14 @@ static int copy_columns(rst_train_log *log, const rst_train_columns *c, rst_erro
         return rc;
     for (int i = 0; i < c->losses; i++)
         log->name[i] = log->tag[i] + strlen(loss_prefix);
+    for (int i = c->losses; i < steps; i++)
+        log->name[i] = log->tag[i] + strlen(norm_prefix);
     for (int i = 0; i < c->scores; i++)
-        log->name[c->losses + i] = log->tag[c->losses + OWN + i] + strlen(score_prefix);
-    log->columns = (rst_train_columns){
-        .losses = c->losses, .scores = c->scores, .loss = log->name, .score = log->name + c->losses
-    };
+        log->name[steps + i] = log->tag[steps + OWN + i] + strlen(score_prefix);
+    log->columns = *c;
+    log->columns.loss = log->name;
+    log->columns.norm = log->name + c->losses;
+    log->columns.score = log->name + steps;
     return 0;
 }
 
@@ -189,8 +195,10 @@ int rst__train_log_step(rst_train_log *log, const rst_train_step *s, rst_error *
         return rc;
     for (int i = 0; i < c->losses; i++)
         log->value[i] = s->loss[i];
-    memcpy(log->value + c->losses, own, sizeof own);
-    return rst__tfevents_scalars(log->events, s->step, c->losses + OWN,
+    for (int i = 0; i < c->norms; i++)
+        log->value[c->losses + i] = s->norm[i];
+    memcpy(log->value + c->losses + c->norms, own, sizeof own);
+    return rst__tfevents_scalars(log->events, s->step, c->losses + c->norms + OWN,
                                  (const char *const *)log->tag, log->value, err);
 }
 
@@ -208,7 +216,8 @@ int rst__train_log_eval(rst_train_log *log, int64_t step, int64_t epoch, const d
     if (rc < 0)
         return rc;
     return rst__tfevents_scalars(log->events, step, c->scores,
-                                 (const char *const *)log->tag + c->losses + OWN, score, err);
+                                 (const char *const *)log->tag + c->losses + c->norms + OWN, score,
+                                 err);
 }
 
 int rst__train_log_event(rst_train_log *log, const char *name, int64_t step, json_t *fields,

@@ -17,8 +17,9 @@ typedef struct rst_train_log rst_train_log;
 
 /** The names of what is logged, fixed for a run: letters, digits and `_-./+@` only. */
 typedef struct rst_train_columns {
-    int losses, scores;
+    int losses, norms, scores;
     const char *const *loss;  /**< [losses]: of every step ... */
+    const char *const *norm;  /**< [norms]: ... with the networks whose gradients it had ... */
     const char *const *score; /**< [scores]: ... and of every validation */
 } rst_train_columns;
 
@@ -28,6 +29,7 @@ typedef struct rst_train_step {
     int64_t epoch; /**< from 1 */
     double lr;
     const double *loss;  /**< [losses] */
+    const double *norm;  /**< [norms]: of gradients as they came, before --clip-grad */
     double seconds;      /**< of training so far, those before a resume counted */
     double images_per_s; /**< lately */
     double loader_share; /**< of the steps' wall time that was spent waiting for data, 0..1 */
@@ -47,7 +49,7 @@ typedef struct rst_train_step {
  */
 int rst__train_log_open(rst_train_log **out, const char *dir, const rst_train_columns *columns,
                         int64_t resume_step, bool validated, rst_error *err);
-/** A step, into all three. TensorBoard's tags: loss/NAME, train/lr, train/images_per_s,
+/** A step, into all three. TensorBoard's tags: loss/NAME, grad/NAME, train/lr, train/images_per_s,
  *  train/loader_share. */
 int rst__train_log_step(rst_train_log *log, const rst_train_step *s, rst_error *err);
 /** A validation [scores] after that step, into all three; in TensorBoard val/NAME. */

@@ -35,6 +35,8 @@ void rst__csv_header(rst_str *line, const rst_train_columns *c)
     rst__str_add(line, "step,epoch,phase,lr");
     for (int i = 0; i < c->losses; i++)
         rst__str_printf(line, ",%s", c->loss[i]);
+    for (int i = 0; i < c->norms; i++)
+        rst__str_printf(line, ",grad_%s", c->norm[i]);
     for (int i = 0; i < c->scores; i++)
         rst__str_printf(line, ",%s", c->score[i]);
     rst__str_add(line, ",seconds,images_per_s,loader_share\n");
@@ -45,6 +47,7 @@ void rst__csv_step(rst_str *line, const rst_train_columns *c, const rst_train_st
     rst__str_printf(line, "%lld,%lld,train", (long long)s->step, (long long)s->epoch);
     csv_number(line, s->lr);
     csv_numbers(line, c->losses, s->loss);
+    csv_numbers(line, c->norms, s->norm);
     csv_numbers(line, c->scores, NULL);
     rst__str_printf(line, ",%.3f,%.4g,%.4g\n", s->seconds, s->images_per_s, s->loader_share);
 }
@@ -53,7 +56,7 @@ void rst__csv_eval(rst_str *line, const rst_train_columns *c, int64_t step, int6
                    const double *score)
 {
     rst__str_printf(line, "%lld,%lld,val,", (long long)step, (long long)epoch);
-    csv_numbers(line, c->losses, NULL);
+    csv_numbers(line, c->losses + c->norms, NULL);
     csv_numbers(line, c->scores, score);
     rst__str_add(line, ",,,\n");
 }
@@ -123,10 +126,11 @@ void rst__jsonl_event(rst_str *line, const char *name, int64_t step, json_t *fie
 
 void rst__jsonl_step(rst_str *line, const rst_train_columns *c, const rst_train_step *s)
 {
-    json_t *o = json_pack("{s:I, s:o, s:o, s:o, s:o, s:o}", "epoch", (json_int_t)s->epoch, "lr",
-                          number(s->lr), "loss", numbers(c->losses, c->loss, s->loss), "seconds",
-                          number(s->seconds), "images_per_s", number(s->images_per_s),
-                          "loader_share", number(s->loader_share));
+    json_t *o =
+        json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "epoch", (json_int_t)s->epoch, "lr",
+                  number(s->lr), "loss", numbers(c->losses, c->loss, s->loss), "grad",
+                  numbers(c->norms, c->norm, s->norm), "seconds", number(s->seconds),
+                  "images_per_s", number(s->images_per_s), "loader_share", number(s->loader_share));
     line->failed = line->failed || !o;
     rst__jsonl_event(line, "step", s->step, o);
 }

@@ -24,6 +24,15 @@ expect 0 - train $tiny --quiet --name whole --max-steps 3 --print-freq 1 --save-
 for file in options.conf metrics.csv log.jsonl latest_net_G.safetensors 1_net_G.safetensors checkpoint.safetensors; do
     check "the run has no $file" test -s "checkpoints/whole/$file"
 done
+# Which of a run's models is its best, and by what rule, stands in the card.
+expect 0 - info checkpoints/whole/best_net_G.safetensors
+check 'the card does not tell the rule' grep -q 'recipe.*asp, step [0-9]*, best by ssim' out
+# The norms of the networks' gradients stand beside the losses.
+norms() { # FILE: the rows of steps that have three above 0
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i ~ /^grad_(G|F|D)$/) column[++n] = i }
+        $3 == "train" && n == 3 && $column[1] > 0 && $column[2] > 0 && $column[3] > 0 { rows++ } END { print rows + 0 }' "$1"
+}
+check 'not every step has its gradients'"'"' norms' test "$(norms checkpoints/whole/metrics.csv)" = 3
 expect 0 . translate --model checkpoints/whole/latest_net_G.safetensors "$images/rgb.png" -o out.png
 # Its own settings repeat it, and are no reason to replace it.
 expect 2 'this run exists; --resume' train checkpoints/whole/options.conf

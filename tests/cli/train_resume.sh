@@ -22,8 +22,7 @@ equal_runs() { # A B: the same weights, best and latest, and the same losses
         same "checkpoints/$1/${model}_net_G.safetensors" "checkpoints/$2/${model}_net_G.safetensors"
     done
     for one in "$1" "$2"; do
-        cut -d, -f1-18 "checkpoints/$one/metrics.csv" | awk -F, -v OFS=, '{ $NF = $(NF - 1) = $(NF - 2) = ""; print }' \
-            >"$one.losses"
+        awk -F, -v OFS=, '{ NF -= 3; print }' "checkpoints/$one/metrics.csv" >"$one.losses"
     done
     same "$1.losses" "$2.losses"
 }

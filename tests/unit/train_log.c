@@ -101,10 +101,13 @@ static void is_text(const char *name, const char *want)
 
 /* The log under test --------------------------------------------------------------------------- */
 
-static const char *const loss[] = { "G", "D" }, *const score[] = { "ssim" };
-static const rst_train_columns columns = { .losses = 2, .scores = 1, .loss = loss, .score = score };
+static const char *const loss[] = { "G", "D" }, *const norm[] = { "net" },
+                         *const score[] = { "ssim" };
+static const rst_train_columns columns = {
+    .losses = 2, .norms = 1, .scores = 1, .loss = loss, .norm = norm, .score = score
+};
 
-#define HEADER "step,epoch,phase,lr,G,D,ssim,seconds,images_per_s,loader_share\n"
+#define HEADER "step,epoch,phase,lr,G,D,grad_net,ssim,seconds,images_per_s,loader_share\n"
 
 static rst_train_log *open_log(int64_t step)
 {
@@ -122,11 +125,12 @@ static void close_log(rst_train_log *log)
 
 static void add_step(rst_train_log *log, int64_t step, double g, double d)
 {
-    const double v[2] = { g, d };
+    const double v[2] = { g, d }, length = 0.25 * (double)step;
     const rst_train_step s = { .step = step,
                                .epoch = 1 + step / 10,
                                .lr = 0.0002,
                                .loss = v,
+                               .norm = &length,
                                .seconds = 0.5 * (double)step,
                                .images_per_s = 6.25,
                                .loader_share = 0.015 };
@@ -148,12 +152,12 @@ static void test_csv(void **state)
     rst_train_log *log = open_log(0);
     is_text("metrics.csv", HEADER);
     add_step(log, 1, 4.3125, 0.1);
-    is_text("metrics.csv", HEADER "1,1,train,0.0002,4.3125,0.1,,0.500,6.25,0.015\n");
+    is_text("metrics.csv", HEADER "1,1,train,0.0002,4.3125,0.1,0.25,,0.500,6.25,0.015\n");
     add_step(log, 2, (double)NAN, (double)INFINITY);
     add_eval(log, 2, 0.4375);
-    is_text("metrics.csv", HEADER "1,1,train,0.0002,4.3125,0.1,,0.500,6.25,0.015\n"
-                                  "2,1,train,0.0002,nan,inf,,1.000,6.25,0.015\n"
-                                  "2,1,val,,,,0.4375,,,\n");
+    is_text("metrics.csv", HEADER "1,1,train,0.0002,4.3125,0.1,0.25,,0.500,6.25,0.015\n"
+                                  "2,1,train,0.0002,nan,inf,0.5,,1.000,6.25,0.015\n"
+                                  "2,1,val,,,,,0.4375,,,\n");
     close_log(log);
 }
 
@@ -196,6 +200,7 @@ static void test_jsonl(void **state)
     is_event(o, "step", 7);
     assert_true(json_real_value(json_object_get(json_object_get(o, "loss"), "G")) == 1.5);
     assert_string_equal(json_string_value(json_object_get(json_object_get(o, "loss"), "D")), "nan");
+    assert_true(json_real_value(json_object_get(json_object_get(o, "grad"), "net")) == 1.75);
     assert_true(json_real_value(json_object_get(o, "lr")) == 0.0002);
     assert_int_equal(json_integer_value(json_object_get(o, "epoch")), 1);
     json_decref(o);
@@ -328,7 +333,7 @@ static void test_full_disk(void **state)
 {
     (void)state;
     const double v[2] = { 1, 2 };
-    const rst_train_step s = { .step = 2, .epoch = 1, .loss = v };
+    const rst_train_step s = { .step = 2, .epoch = 1, .loss = v, .norm = v };
     rst_error err = RST_ERROR_INIT;
     for (int n = 0; n < 3; n++) {
         rst_train_log *log = open_log(0);
@@ -551,9 +556,10 @@ static void test_events(void **state)
     assert_int_equal(get(event, 2, 0).v, 300);
     is_scalar(event, 0, "loss/G", 4.25f);
     is_scalar(event, 1, "loss/D", -1e-3f);
-    is_scalar(event, 2, "train/lr", 2e-4f);
-    is_scalar(event, 3, "train/images_per_s", 6.25f);
-    is_scalar(event, 4, "train/loader_share", 0.015f);
+    is_scalar(event, 2, "grad/net", 75);
+    is_scalar(event, 3, "train/lr", 2e-4f);
+    is_scalar(event, 4, "train/images_per_s", 6.25f);
+    is_scalar(event, 5, "train/loader_share", 0.015f);
     assert_true(next_record(&file, &event));
     is_scalar(event, 0, "val/ssim", 0.5f);
     assert_true(next_record(&file, &event));

@@ -64,6 +64,11 @@ typedef struct rst_translation_progress {
 /** Running. All zero, or NULL in place of a pointer to it, is the default. */
 typedef struct rst_translation_options {
     rst_image_read_options read;
+    /** Of the paper's network, what its gates came to: beside an output NAME.png a figure,
+     * NAME.attention.png, and all numbers, NAME.attention.safetensors: "ammfiK.gate" [1,h,w],
+     * "ammfiK.cbam.SpatialGate" [1,h,w] and "ammfiK.cbam.ChannelGate" [c,1,1], where K is 0 at full
+     * size and 1 at half. The pictures are the same without. RST_EINVAL for other networks. */
+    bool attention;
     /** Called at the beginning of each phase; anything but 0 stops the run. */
     int (*progress)(void *user, const rst_translation_progress *p);
     void *user;

@@ -13,6 +13,7 @@ enum {
     STATS,
     BN,
     DROPOUT,
+    ATTENTION,
     ALPHA,
     GRAY,
     OVERWRITE,
@@ -50,6 +51,10 @@ static const cli_option options[COUNT] = {
                      "stands in the model" },
     [DROPOUT] = { "dropout", 0, CLI_FLAG,
                   .help = "Let dropout act, as the published pix2pix code does when it tests" },
+    [ATTENTION] = { "save-attention", 0, CLI_FLAG,
+                    .help = "Of the paper's network and a picture: write beside NAME.png what its "
+                            "gates let through, NAME.attention.png to look at and "
+                            "NAME.attention.safetensors, the numbers" },
     [ALPHA] = { "alpha", 0, CLI_WORD, .words = "drop|white",
                 .help = "What to do with transparency: take it away, or lay the picture on white" },
     [GRAY] = { "gray-to-rgb", 0, CLI_FLAG, .help = "Use a grey picture as three equal channels" },
@@ -125,7 +130,7 @@ static int translate(const cli_args *a, rst_translation *t, rst_error *err)
 {
     const cli_value *v = a->value;
     const rst_model_options mo = model_options(a);
-    rst_translation_options o = { .progress = progress };
+    rst_translation_options o = { .attention = v[ATTENTION].given, .progress = progress };
     o.read.gray_to_rgb = v[GRAY].given;
     if (v[ALPHA].given)
         o.read.alpha = v[ALPHA].i == 0 ? RST_IMAGE_ALPHA_DROP : RST_IMAGE_ALPHA_WHITE;
@@ -174,6 +179,8 @@ static int translate_slide(const cli_args *a, rst_error *err)
     rst_slide_report r;
     rst_model *m;
     int rc = slide_options(a, &o, err);
+    if (rc == 0 && a->value[ATTENTION].given)
+        rc = rst_fail(err, RST_EINVAL, "--save-attention is for pictures, not for a slide");
     if (rc == 0 && !o.dry_run && !cli_slide_output(out))
         rc = rst_fail(err, RST_EINVAL, "%s: a slide becomes a slide: -o NAME.ome.tif", out);
     if (rc == 0 && !o.dry_run && !o.overwrite && rst__exists(out))
@@ -239,6 +246,13 @@ const cli_verb cli_verb_translate = {
             "border and cropped back; a line says so. An alpha channel that is 255 everywhere is "
             "dropped. If one of several pictures fails, the others are done and it is listed at "
             "the end. Outputs appear under their name when they are whole.\n"
+            "With --save-attention the paper's network tells where its attention is. A row of the "
+            "figure is a place where encoder and decoder meet, at full and at half size: the gate "
+            "(eq. 3; yellow: the encoder's features pass, violet: they do not) on the picture in "
+            "grey and by itself, the spatial gate of its CBAM, and the channels' gates as bars. "
+            "Colours go from a map's least to its largest number, which stand below it. The file "
+            "of numbers has them all in 0..1, as ammfi0.gate, ammfi0.cbam.SpatialGate, "
+            "ammfi0.cbam.ChannelGate and the same of ammfi1.\n"
             "A whole slide (a vendor's file, a pyramid, or anything with -o NAME.ome.tif) goes "
             "through the network tile by tile and becomes a pyramidal OME-TIFF. Where there is no "
             "tissue, the background is painted. With frozen statistics, which are measured on "

@@ -32,7 +32,7 @@ rst_tensor *rst__ammfi_gate_run(rst_module *m, const rst_layer *l, rst_tensor *f
     rst_tensor *both[2] = { rst__sub_run(m, l, W_E, fe), rst__sub_run(m, l, W_D, fd) };
     rst_tensor *f = rst_concat(RST_AXIS_C, 2, both); /* eq. 1 */
     f = rst__sub_run(m, l, CBAM, f);                 /* eq. 2 */
-    rst_tensor *a = rst_sigmoid(rst__sub_run(m, l, W_A, f));
+    rst_tensor *a = rst__gates_note(m, RST_GATE_MAP, rst_sigmoid(rst__sub_run(m, l, W_A, f)));
     if (map)
         *map = a;
     return rst_mul(a, fe); /* eq. 3 */
@@ -62,8 +62,11 @@ static rst_tensor *fuse(rst_module *m, int k, rst_tensor *fe, rst_tensor *x)
     if (!(m->arch.ammfi_levels >> k & 1))
         return x;
     rst_begin(m->c);
+    if (m->gates)
+        m->gates->level = k;
     rst_tensor *both[2] = { x, rst__ammfi_gate_run(m, gate_of(m, k), fe, x, NULL) };
     rst_tensor *y = rst_keep(rst_concat(RST_AXIS_C, 2, both));
+    rst__gates_keep(m);
     (void)rst_end(m->c, NULL); /* the outermost scope reports */
     return y;
 }

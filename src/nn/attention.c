@@ -4,6 +4,23 @@
 #include "nn/nets.h"
 #include "nn/stats.h"
 
+/* Looking at gates ------------------------------------------------------------------------------
+ */
+
+rst_tensor *rst__gates_note(rst_module *m, rst_gate_kind kind, rst_tensor *t)
+{
+    if (m->gates)
+        m->gates->at[m->gates->level][kind] = t;
+    return t;
+}
+
+void rst__gates_keep(const rst_module *m)
+{
+    for (int k = 0; m->gates && k < RST_GATE_LEVELS; k++)
+        for (int i = 0; i < RST_GATE_KINDS; i++)
+            rst_keep(m->gates->at[k][i]);
+}
+
 /* CBAM ------------------------------------------------------------------------------------------
  */
 
@@ -12,14 +29,15 @@ static rst_tensor *run_channel(rst_module *m, const rst_layer *l, rst_tensor *x)
     const rst_layer *mlp = l->sub[0];
     rst_tensor *mean = rst__layer_run(m, mlp, rst_mean(x, RST_AXIS_H | RST_AXIS_W));
     rst_tensor *max = rst__layer_run(m, mlp, rst_max(x, RST_AXIS_H | RST_AXIS_W));
-    return rst_mul(x, rst__stats_gate(m, rst_sigmoid(rst_add(mean, max))));
+    rst_tensor *gate = rst__stats_gate(m, rst_sigmoid(rst_add(mean, max)));
+    return rst_mul(x, rst__gates_note(m, RST_GATE_CHANNEL, gate));
 }
 
 static rst_tensor *run_spatial(rst_module *m, const rst_layer *l, rst_tensor *x)
 {
     rst_tensor *both[2] = { rst_max(x, RST_AXIS_C), rst_mean(x, RST_AXIS_C) };
     rst_tensor *s = rst__sub_run(m, l, 0, rst_concat(RST_AXIS_C, 2, both));
-    return rst_mul(x, rst_sigmoid(s));
+    return rst_mul(x, rst__gates_note(m, RST_GATE_SPATIAL, rst_sigmoid(s)));
 }
 
 static void channel_layers(rst_module *m, rst_layer *l, int64_t c, int reduction)

@@ -237,10 +237,13 @@ rst_tensor *rst_module_forward(rst_module *m, rst_tensor *x)
     rst__stats_restart(m);
     if (!x || !m->c)
         return NULL;
+    if (m->gates)
+        *m->gates = (rst_gates){ 0 };
     if (!m->forward)
         return rst__layer_run(m, m->root, x);
     rst_begin(m->c);
     rst_tensor *y = rst_keep(m->forward(m, x));
+    rst__gates_keep(m);
     (void)rst_end(m->c, NULL); /* the outermost scope reports */
     return y;
 }

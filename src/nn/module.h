@@ -43,6 +43,22 @@ typedef struct rst_mask_feed {
     const float *const *mask; /* 0 or 1, NCHW, borrowed */
 } rst_mask_feed;
 
+/** The gates of an attention network. */
+typedef enum rst_gate_kind {
+    RST_GATE_MAP,     /* eq. 3: what the encoder's features are multiplied with [n,1,h,w] */
+    RST_GATE_CHANNEL, /* CBAM's, of the encoder's and the decoder's halves [n,c,1,1] */
+    RST_GATE_SPATIAL, /* CBAM's [n,1,h,w] */
+    RST_GATE_KINDS
+} rst_gate_kind;
+
+enum { RST_GATE_LEVELS = 3 };
+
+/** What they came to in a forward pass, for whoever looks; NULL where there is none. */
+typedef struct rst_gates {
+    int level; /* of the gate that runs: its resolution is 1/2^level */
+    rst_tensor *at[RST_GATE_LEVELS][RST_GATE_KINDS];
+} rst_gates;
+
 struct rst_module {
     rst_ctx *c; /* borrowed; may be NULL */
     rst_arch arch;
@@ -59,11 +75,16 @@ struct rst_module {
     struct rst_segment *segment; /* owned; nn/run.c */
     rst_stats_policy stat_policy;
     struct rst_stat_set *stat; /* owned; nn/stats.c */
+    rst_gates *gates; /* borrowed: rst_module_forward fills it with tensors of its scope; or NULL */
     rst_tensor *(*forward)(rst_module *m,
                            rst_tensor *x); /* NULL: run the root's children in turn */
     int (*features)(rst_module *m, rst_tensor *x, int max, rst_tensor **out);
 };
 
+/** A gate has come to t, which is given back; it outlives the scopes that call _keep as they end.
+ */
+rst_tensor *rst__gates_note(rst_module *m, rst_gate_kind kind, rst_tensor *t);
+void rst__gates_keep(const rst_module *m);
 /** The stream of dropout masks and patch numbers; its state belongs into a checkpoint. */
 rst_rng *rst__module_rng(rst_module *m);
 /** Recorded masks for the next forward passes; the array must last as long. count 0 ends it. */

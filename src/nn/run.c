@@ -137,6 +137,7 @@ rst_tensor *rst__layer_run(rst_module *m, const rst_layer *l, rst_tensor *x)
         return run_leaf(m, l, x);
     rst_begin(m->c);
     rst_tensor *y = rst_keep(l->call(m, l, x));
+    rst__gates_keep(m);
     (void)rst_end(m->c, NULL); /* the outermost scope reports */
     return y;
 }
@@ -253,6 +254,7 @@ static rst_tensor *run_steps(const steps *s, int lo, int hi, rst_tensor *x)
     rst_tensor *y = run_steps(s, lo, mid, x);
     y = rst_keep(run_steps(s, mid, hi, y));
     keep_taps(s);
+    rst__gates_keep(s->m);
     (void)rst_end(s->m->c, NULL); /* the outermost scope reports */
     return y;
 }

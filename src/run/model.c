@@ -30,6 +30,7 @@ struct rst_model {
     rst_conv_mode conv; /* as it was opened */
     uint64_t seed, clock;
     size_t budget; /* bytes that recordings may keep between pictures */
+    bool watch;    /* recordings give the gates after the picture */
     recording plan[PLANS];
 };
 
@@ -143,9 +144,17 @@ rst_model_info rst_model_describe(const rst_model *m)
 
 static int forward(void *arg, rst_tensor *x, rst_tensor **out, int max)
 {
-    (void)max;
-    out[0] = rst_module_forward(arg, x);
-    return 1;
+    const rst_model *m = arg;
+    rst_gates seen = { 0 };
+    int n = 0;
+    m->net->gates = m->watch ? &seen : NULL;
+    out[n++] = rst_module_forward(m->net, x);
+    m->net->gates = NULL;
+    for (int k = 0; k < RST_GATE_LEVELS; k++)
+        for (int i = 0; i < RST_GATE_KINDS && n < max; i++)
+            if (seen.at[k][i])
+                out[n++] = seen.at[k][i];
+    return n;
 }
 
 static recording *oldest(rst_model *m)
@@ -188,7 +197,7 @@ static void drop_all(rst_model *m)
 static int record(rst_model *m, rst_dims s, rst_plan **out, rst_error *err)
 {
     rst_module_reseed(m->net, m->seed, "translate/dropout");
-    return rst__plan_new(out, m->c, s, forward, m->net, err);
+    return rst__plan_new(out, m->c, s, forward, m, err);
 }
 
 static int find_plan(rst_model *m, rst_dims s, rst_plan **out, rst_error *err)
@@ -286,24 +295,28 @@ typedef struct pass {
     const char *name;
     rst_dims s, t; /* padded input, output */
     float *x, *y;  /* NHWC */
+    rst_attention *seen;
 } pass;
 
 static int run(pass *p, rst_error *err)
 {
     rst_plan *plan;
-    rst_tensor *y = NULL;
+    rst_tensor *y[RST_PLAN_OUTPUTS] = { NULL };
     int rc = find_plan(p->m, p->s, &plan, err);
     if (rc < 0)
         return rc;
     rst_begin_nograd(p->m->c);
     rst_tensor *x = rst_upload(p->m->c, p->s, RST_NHWC, p->x);
-    if (rst__plan_run(plan, x, &y) == 0) {
-        rst_dims s = rst_shape(y);
+    if (rst__plan_run(plan, x, y) == 0) {
+        rst_dims s = rst_shape(y[0]);
         if (s.c == p->t.c && s.h == p->t.h && s.w == p->t.w)
-            (void)rst_download(y, RST_NHWC, p->y); /* the scope reports */
+            (void)rst_download(y[0], RST_NHWC, p->y); /* the scope reports */
         else
             rc = rst_fail(err, RST_EINTERNAL, "%s: the network made an image of %lld x %lld",
                           p->name, (long long)s.w, (long long)s.h);
+        if (rc == 0 && p->seen)
+            rc = rst__attention_take(p->seen, p->m->arch.ammfi_levels, y + 1, p->in->width,
+                                     p->in->height, err);
     }
     int ended = rst_end(p->m->c, err);
     return ended < 0 ? ended : rc;
@@ -347,14 +360,14 @@ static void say_padding(const pass *p)
                  (long long)p->s.h);
 }
 
-int rst__model_translate(rst_model *m, const rst_image *in, const char *name, rst_image *out,
-                         rst_error *err)
+static int translate(rst_model *m, const rst_image *in, const char *name, rst_image *out,
+                     rst_attention *seen, rst_error *err)
 {
     int rc = rst_image_require_channels(in, name, m->arch.input_nc, err);
     if (rc < 0)
         return rc;
     const int64_t step = rst_arch_stride(&m->arch), scale = rst_arch_scale(&m->arch);
-    pass p = { .m = m, .in = in, .name = name };
+    pass p = { .m = m, .in = in, .name = name, .seen = seen };
     p.s = (rst_dims){ 1, m->arch.input_nc, up_to(in->height, step), up_to(in->width, step) };
     p.t = (rst_dims){ 1, m->arch.output_nc, p.s.h * scale, p.s.w * scale };
     say_padding(&p);
@@ -370,6 +383,44 @@ int rst__model_translate(rst_model *m, const rst_image *in, const char *name, rs
     rc = rc < 0 ? explain(&p, rc, &why, err) : finish(&p, out, err);
     rst__free(p.x);
     rst__free(p.y);
+    return rc;
+}
+
+/* Recordings with gates and such without do not stand in for each other. */
+static void set_watch(rst_model *m, bool on)
+{
+    if (m->watch != on)
+        drop_all(m);
+    m->watch = on;
+}
+
+int rst__model_translate(rst_model *m, const rst_image *in, const char *name, rst_image *out,
+                         rst_error *err)
+{
+    set_watch(m, false);
+    return translate(m, in, name, out, NULL, err);
+}
+
+int rst__model_require_gates(const rst_model *m, rst_error *err)
+{
+    char net[32];
+    return m->arch.family == RST_NET_AMMFI
+               ? 0
+               : rst_fail(err, RST_EINVAL, "--save-attention: %s is %s, which has no attention",
+                          m->path, rst_arch_name(&m->arch, net));
+}
+
+int rst__model_attend(rst_model *m, const rst_image *in, const char *name, rst_image *out,
+                      rst_attention *seen, rst_error *err)
+{
+    int rc = rst__model_require_gates(m, err);
+    *seen = (rst_attention){ .count = 0 };
+    if (rc < 0)
+        return rc;
+    set_watch(m, true);
+    rc = translate(m, in, name, out, seen, err);
+    if (rc < 0)
+        rst__attention_free(seen);
     return rc;
 }
 

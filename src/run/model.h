@@ -6,10 +6,18 @@
 #include <restain/model.h>
 
 #include "plan/reach.h"
+#include "run/attention.h"
 
 /** rst_model_translate; `name` is what errors and log lines call the picture. */
 int rst__model_translate(rst_model *m, const rst_image *in, const char *name, rst_image *out,
                          rst_error *err);
+
+/** RST_EINVAL where the network has no gates that could be looked at. */
+int rst__model_require_gates(const rst_model *m, rst_error *err);
+/** rst__model_translate, and what the gates of the network came to. RST_EINVAL where it has none.
+ *  @param[out] seen  rst__attention_free */
+int rst__model_attend(rst_model *m, const rst_image *in, const char *name, rst_image *out,
+                      rst_attention *seen, rst_error *err);
 
 /* For slides, which go through the network window by window. A window is RGB bytes, h x w x 3, its
  * sides multiples of the stride. */

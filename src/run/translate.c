@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "run/attention.h"
 #include "run/identify.h"
 #include "run/model.h"
 
@@ -24,6 +25,7 @@ typedef struct item {
 struct rst_translation {
     item *item;
     int64_t count, cap;
+    bool overwrite;
     char *folder; /* owned; of the outputs, NULL when `to` is a file */
 };
 
@@ -281,6 +283,7 @@ int rst_translation_plan(rst_translation **out, const char *const *in, int count
     rst_translation *t = rst__calloc(1, sizeof *t);
     if (!t)
         return rst__fail_nomem(err, "list of files");
+    t->overwrite = overwrite;
     int rc = plan(t, in, count, to, overwrite, err);
     if (rc < 0) {
         rst_translation_free(t);
@@ -288,6 +291,41 @@ int rst_translation_plan(rst_translation **out, const char *const *in, int count
     }
     *out = t;
     return 0;
+}
+
+/* What stands beside an output, too, is neither an input nor another's output. Called before the
+ * first picture is read. */
+static int check_beside(const rst_translation *t, const item *f, const char *path, rst_error *err)
+{
+    static const char end[] = ".attention.png";
+    const size_t n = strlen(f->out), m = sizeof end - 1;
+    place beside, in;
+    if (n >= m && strcmp(f->out + n - m, end) == 0)
+        return rst_fail(err, RST_EINVAL,
+                        "%s: is what --save-attention would call another picture's; choose another "
+                        "output",
+                        f->out);
+    if (!place_of(path, &beside))
+        return 0;
+    if (!t->overwrite)
+        return rst_fail(err, RST_EINVAL, "%s: exists; give --overwrite to replace it", path);
+    for (int64_t i = 0; i < t->count; i++)
+        if (place_of(t->item[i].in, &in) && by_place(&beside, &in) == 0)
+            return rst_fail(err, RST_EINVAL, "%s: is an input too; choose another output", path);
+    return 0;
+}
+
+static int check_attention(const rst_translation *t, rst_error *err)
+{
+    int rc = 0;
+    for (int64_t i = 0; rc == 0 && i < t->count; i++)
+        for (int k = 0; rc == 0 && k < RST_ATTENTION_FILES; k++) {
+            char *path = rst__attention_path(t->item[i].out, (rst_attention_file)k);
+            rc = path ? check_beside(t, &t->item[i], path, err)
+                      : rst__fail_nomem(err, "list of files");
+            rst__free(path);
+        }
+    return rc;
 }
 
 /* Running ---------------------------------------------------------------------------------------
@@ -319,9 +357,27 @@ static void compare_mpp(const runner *r, const item *f, const rst_image *img)
                  img->mpp, want);
 }
 
+/* Before the picture itself: once that is there, all is. */
+static int write_attention(runner *r, const item *f, const rst_attention *seen, const rst_image *in,
+                           rst_error *err)
+{
+    int rc = 0;
+    for (int k = 0; rc == 0 && k < RST_ATTENTION_FILES; k++) {
+        char *path = rst__attention_path(f->out, (rst_attention_file)k);
+        r->at.out = path;
+        rc = path ? tell(r, RST_TRANSLATION_WRITE, err) : rst__fail_nomem(err, f->out);
+        if (rc == 0)
+            rc = rst__attention_write(seen, in, (rst_attention_file)k, path, err);
+        r->at.out = f->out;
+        rst__free(path);
+    }
+    return rc;
+}
+
 static int translate_file(runner *r, item *f, rst_error *err)
 {
     rst_image in = RST_IMAGE_INIT, out = RST_IMAGE_INIT;
+    rst_attention seen = { .count = 0 };
     r->at.in = f->in;
     r->at.out = f->out;
     int rc = tell(r, RST_TRANSLATION_READ, err);
@@ -332,7 +388,11 @@ static int translate_file(runner *r, item *f, rst_error *err)
         rc = tell(r, RST_TRANSLATION_COMPUTE, err);
     }
     if (rc == 0)
-        rc = rst__model_translate(r->m, &in, f->in, &out, err);
+        rc = r->o->attention ? rst__model_attend(r->m, &in, f->in, &out, &seen, err)
+                             : rst__model_translate(r->m, &in, f->in, &out, err);
+    if (rc == 0 && r->o->attention)
+        rc = write_attention(r, f, &seen, &in, err);
+    rst__attention_free(&seen);
     rst_image_free(&in);
     if (rc == 0)
         rc = tell(r, RST_TRANSLATION_WRITE, err);
@@ -353,7 +413,11 @@ int rst_translation_run(rst_translation *t, rst_model *m, const rst_translation_
 {
     static const rst_translation_options usual = { 0 };
     runner r = { .t = t, .m = m, .o = o ? o : &usual, .at = { .total = t->count } };
-    int rc = t->folder ? rst__mkdirs(t->folder, err) : 0;
+    int rc = r.o->attention ? rst__model_require_gates(m, err) : 0;
+    if (rc == 0 && r.o->attention)
+        rc = check_attention(t, err);
+    if (rc == 0 && t->folder)
+        rc = rst__mkdirs(t->folder, err);
     for (int64_t i = 0; rc == 0 && i < t->count; i++) {
         item *f = &t->item[i];
         f->err = (rst_error)RST_ERROR_INIT;

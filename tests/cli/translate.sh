@@ -32,6 +32,30 @@ expect 0 . translate -m m.safetensors in/b.png -o one.tif
 expect 0 . translate -m m.safetensors -q in/b.png -o quiet.png
 [ "$(grep -c . err)" = 1 ] || problem 'quiet is not'
 
+# What the gates of the paper's network let through: beside the pictures, which are the same with it. Other networks
+# have none, slides neither; nothing is written over, nor over an input.
+expect 0 untrained convert --init ammfi_1blocks --ngf 4 --init-gain 1 --seed 2 gates.safetensors
+expect 0 . translate -m gates.safetensors in -o ungated
+expect 0 . translate -m gates.safetensors --save-attention in -o gated
+[ "$(ls gated | tr '\n' ' ')" = 'a.one.attention.png a.one.attention.safetensors a.one.png b.attention.png b.attention.safetensors b.png c.attention.png c.attention.safetensors c.png ' ] ||
+    problem "gates gave: $(ls gated)"
+for one in a.one b c; do
+    same "ungated/$one.png" "gated/$one.png"
+done
+[ "$(info gated/b.attention.png kind) $(info gated/b.attention.safetensors tensors)" = 'PNG 6' ] || problem 'not six maps'
+rm gated/b.png
+expect 2 'gated/b.attention.png: exists' translate -m gates.safetensors --save-attention in/b.png -o gated
+absent gated/b.png
+expect 2 'save-attention: m.safetensors is stainnet, which has no attention' translate -m m.safetensors --save-attention \
+    in/b.png -o none.png
+absent none.png none.attention.png
+expect 2 'save-attention is for pictures, not for a slide' translate -m gates.safetensors --save-attention in/b.png \
+    -o none.ome.tif
+cp in/b.png in/x.attention.png
+expect 2 'x.attention.png: is what --save-attention would call another' translate -m gates.safetensors \
+    --save-attention in/x.attention.png -o x/
+rm in/x.attention.png
+
 # Refusals, before anything is done: not even the model is opened.
 cp one.png kept.png
 expect 2 'one.png: exists; give --overwrite' translate -m nothing in/b.png -o one.png

@@ -102,6 +102,10 @@ typedef struct rst_convert_report {
  * card, or .pth, which has no place for one. Tensors keep their names, types and bits. Unless `raw`
  * is set, the network is recognised (or given) and every tensor checked against it.
  *
+ * .onnx is the network itself in ONNX's operator set 17, with an input `input` and an output
+ * `output` (float, NCHW, of any size that the stride divides), batch norms and dropout as the
+ * options say; what range the numbers have stands in the file. Not with `raw` or `arch`.
+ *
  * @param[out] r  may be NULL
  * @return 0, RST_EINVAL (options, out's name), RST_EINPUT, RST_EFORMAT, RST_EOUTPUT, RST_ENOMEM
  */

@@ -243,7 +243,8 @@ const cli_verb cli_verb_convert = {
     .brief = "convert weights, or make fresh ones",
     .text =
         "Reads weights of any container, safetensors or both kinds of .pth, and writes what the "
-        "output's name ends in: .safetensors, or .pth for PyTorch. No Python is needed and no "
+        "output's name ends in: .safetensors, .pth for PyTorch, or .onnx, a network as other "
+        "programs run it (operator set 17, pictures of any size). No Python is needed and no "
         "pickle is executed. The network is recognised from the tensors' names and shapes and "
         "every tensor is checked against it; a safetensors file carries a card that says what "
         "it is and where it came from.\n"
@@ -251,6 +252,7 @@ const cli_verb cli_verb_convert = {
         "of the published code.",
     .examples = "restain convert latest_net_G.pth her2.safetensors --mpp 0.4661\n"
                 "restain convert her2.safetensors back.pth\n"
+                "restain convert her2.safetensors her2.onnx\n"
                 "restain convert --init resnet_6blocks --ngf 32 --seed 1 fresh.safetensors\n"
                 "restain convert --raw alex.pth lpips.safetensors",
     .options = options,

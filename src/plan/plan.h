@@ -35,6 +35,10 @@ typedef struct rst_plan_info {
  */
 int rst__plan_new(rst_plan **out, rst_ctx *c, rst_dims s, rst_plan_fn fn, void *arg,
                   rst_error *err);
+/** The same as it was recorded: nothing fused, placed or packed. For those who read the steps
+ * (plan/steps.h); it cannot be replayed. */
+int rst__plan_trace(rst_plan **out, rst_ctx *c, rst_dims s, rst_plan_fn fn, void *arg,
+                    rst_error *err);
 void rst__plan_free(rst_plan *p);
 /** Replays on x (of the recorded shape); y[i] are tensors of the current scope, one per output.
  *  @return 0 or the context's error; RST_EINVAL when parameters changed since recording */

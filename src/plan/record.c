@@ -171,7 +171,8 @@ static int pack_weights(rst_plan *p, rst_error *err)
     return 0;
 }
 
-int rst__plan_new(rst_plan **out, rst_ctx *c, rst_dims s, rst_plan_fn fn, void *arg, rst_error *err)
+int rst__plan_trace(rst_plan **out, rst_ctx *c, rst_dims s, rst_plan_fn fn, void *arg,
+                    rst_error *err)
 {
     if (c->depth > 0 || c->rec)
         return rst_fail(err, RST_EINTERNAL, "a plan is made outside of scopes");
@@ -180,10 +181,22 @@ int rst__plan_new(rst_plan **out, rst_ctx *c, rst_dims s, rst_plan_fn fn, void *
         return rst__fail_nomem(err, "plan");
     p->ctx = c;
     int rc = record_forward(p, s, fn, arg, err);
-    if (rc == 0) {
-        rst__plan_drop_dead(p);
-        rc = rst__plan_fuse(p, err);
+    if (rc < 0) {
+        rst__plan_free(p);
+        return rc;
     }
+    rst__plan_drop_dead(p);
+    *out = p;
+    return 0;
+}
+
+int rst__plan_new(rst_plan **out, rst_ctx *c, rst_dims s, rst_plan_fn fn, void *arg, rst_error *err)
+{
+    rst_plan *p;
+    int rc = rst__plan_trace(&p, c, s, fn, arg, err);
+    if (rc < 0)
+        return rc;
+    rc = rst__plan_fuse(p, err);
     if (rc == 0) {
         rst__plan_drop_dead(p);
         rc = rst__plan_place(p, err);

@@ -10,14 +10,17 @@
 #include "base/hash.h"
 #include "nn/names.h"
 #include "run/identify.h"
+#include "run/model.h"
 
-typedef enum target { TARGET_NONE, TARGET_SAFETENSORS, TARGET_PTH } target;
+typedef enum target { TARGET_NONE, TARGET_SAFETENSORS, TARGET_PTH, TARGET_ONNX } target;
 
 static target target_of(const char *path)
 {
     const char *dot = strrchr(rst__basename(path), '.');
     if (dot && strcasecmp(dot, ".safetensors") == 0)
         return TARGET_SAFETENSORS;
+    if (dot && strcasecmp(dot, ".onnx") == 0)
+        return TARGET_ONNX;
     return dot && (strcasecmp(dot, ".pth") == 0 || strcasecmp(dot, ".pt") == 0) ? TARGET_PTH
                                                                                 : TARGET_NONE;
 }
@@ -25,7 +28,7 @@ static target target_of(const char *path)
 static int check_target(const char *path, rst_error *err)
 {
     if (target_of(path) == TARGET_NONE)
-        return rst_fail(err, RST_EINVAL, "%s: must end in .safetensors, .pth or .pt", path);
+        return rst_fail(err, RST_EINVAL, "%s: must end in .safetensors, .pth, .pt or .onnx", path);
     return 0;
 }
 
@@ -86,6 +89,57 @@ static int describe(rst_weights *w, const char *in, const rst_convert_options *o
     return rc < 0 ? rc : rst__card_write(&id.card, w, err);
 }
 
+/* ONNX ------------------------------------------------------------------------------------------
+ */
+
+/* The network as other programs run it. What its numbers mean stands beside it, in words and as key
+ * and value. */
+static int write_onnx(rst_model *m, const char *in, const char *out, rst_error *err)
+{
+    const rst_model_info about = rst_model_describe(m);
+    const bool unit = about.arch.family == RST_NET_RRDB;
+    char name[32], arch[2048], text[512], mpp[32], stride[16], sha256[65];
+    int rc = rst_arch_to_json(&about.arch, arch, sizeof arch, err);
+    if (rc == 0)
+        rc = rst__sha256_file(in, sha256, err);
+    if (rc < 0)
+        return rc;
+    (void)rst_arch_name(&about.arch, name);
+    (void)snprintf(mpp, sizeof mpp, "%g", about.mpp);
+    (void)snprintf(stride, sizeof stride, "%d", about.stride);
+    (void)snprintf(text, sizeof text,
+                   "%s. input: RGB, n x 3 x height x width, bytes as %s; height and width "
+                   "multiples of %d. output: the "
+                   "same range.",
+                   name, unit ? "v/255" : "v/127.5 - 1", about.stride);
+    const char *const meta[][2] = { { "restain.arch", arch },
+                                    { "restain.range", unit ? "0..1" : "-1..1" },
+                                    { "restain.stride", stride },
+                                    { "restain.source.sha256", sha256 },
+                                    { "restain.mpp", mpp } };
+    rst_onnx_about o = { .name = name, .text = text, .meta = meta, .metas = about.mpp > 0 ? 5 : 4 };
+    return rst__model_write_onnx(m, &o, out, err);
+}
+
+static int export_onnx(const char *in, const char *out, const rst_convert_options *o,
+                       rst_convert_report *r, rst_error *err)
+{
+    rst_model *m;
+    const rst_model_options how = { .bn = o->bn, .dropout = o->dropout };
+    if (o->raw || o->arch)
+        return rst_fail(
+            err, RST_EINVAL,
+            "%s: ONNX holds a network, not plain tensors; convert to .safetensors first", out);
+    int rc = rst_model_open(&m, in, &how, err);
+    if (rc < 0)
+        return rc;
+    r->known = true;
+    r->arch = rst_model_describe(m).arch;
+    rc = write_onnx(m, in, out, err);
+    rst_model_close(m);
+    return rc;
+}
+
 int rst_model_convert(const char *in, const char *out, const rst_convert_options *o,
                       rst_convert_report *r, rst_error *err)
 {
@@ -98,6 +152,8 @@ int rst_model_convert(const char *in, const char *out, const rst_convert_options
     int rc = check_target(out, err);
     if (rc == 0)
         rc = check_mpp(o->mpp, err);
+    if (rc == 0 && target_of(out) == TARGET_ONNX)
+        return export_onnx(in, out, o, r, err);
     if (rc == 0)
         rc = rst__weights_load(&w, in, NULL, err);
     if (rc < 0)
@@ -145,6 +201,8 @@ int rst_model_init(const char *out, const rst_arch *a, const rst_init_options *o
 {
     rst_ctx *c;
     int rc = check_target(out, err);
+    if (rc == 0 && target_of(out) == TARGET_ONNX)
+        rc = rst_fail(err, RST_EINVAL, "%s: fresh weights are kept as .safetensors or .pth", out);
     if (rc == 0)
         rc = check_mpp(o->mpp, err);
     if (rc == 0)

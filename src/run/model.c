@@ -142,6 +142,11 @@ rst_model_info rst_model_describe(const rst_model *m)
 /* Recordings ------------------------------------------------------------------------------------
  */
 
+static int64_t up_to(int64_t n, int64_t step)
+{
+    return (n + step - 1) / step * step;
+}
+
 static int forward(void *arg, rst_tensor *x, rst_tensor **out, int max)
 {
     const rst_model *m = arg;
@@ -229,13 +234,23 @@ static int find_plan(rst_model *m, rst_dims s, rst_plan **out, rst_error *err)
     return 0;
 }
 
+/* Any picture serves; one this large holds every kernel and every reflected border. */
+int rst__model_write_onnx(rst_model *m, rst_onnx_about *about, const char *path, rst_error *err)
+{
+    enum { SIDE = 256 };
+    about->stride = rst_arch_stride(&m->arch);
+    const int64_t side = up_to(SIDE, about->stride);
+    rst_error why = RST_ERROR_INIT;
+    rst_module_reseed(m->net, m->seed, "translate/dropout");
+    int rc = rst__plan_write_onnx(m->c, (rst_dims){ 1, m->arch.input_nc, side, side }, forward,
+                                  m->net, about, path, &why);
+    if (rc == RST_EINVAL)
+        return rst_fail(err, rc, "%s: %s", m->path, why.msg);
+    return rc < 0 ? rst_fail(err, rc, "%s", why.msg) : 0;
+}
+
 /* Pixels ----------------------------------------------------------------------------------------
  */
-
-static int64_t up_to(int64_t n, int64_t step)
-{
-    return (n + step - 1) / step * step;
-}
 
 /* Where pixel i of a side of n comes from, once it is padded to `all` at its end. */
 static int64_t source(int64_t i, int64_t n, int64_t all)

@@ -5,6 +5,7 @@
 
 #include <restain/model.h>
 
+#include "plan/onnx.h"
 #include "plan/reach.h"
 #include "run/attention.h"
 
@@ -18,6 +19,8 @@ int rst__model_require_gates(const rst_model *m, rst_error *err);
  *  @param[out] seen  rst__attention_free */
 int rst__model_attend(rst_model *m, const rst_image *in, const char *name, rst_image *out,
                       rst_attention *seen, rst_error *err);
+/** rst__plan_write_onnx; about->stride is filled in. */
+int rst__model_write_onnx(rst_model *m, rst_onnx_about *about, const char *path, rst_error *err);
 
 /* For slides, which go through the network window by window. A window is RGB bytes, h x w x 3, its
  * sides multiples of the stride. */

@@ -80,6 +80,14 @@ expect 4 'failed: missing.pth' info b.safetensors missing.pth
 expect 0 - info --json b.safetensors c.safetensors
 [ "$(grep -c '^{.*}$' out)" = 2 ] || problem 'info --json is not one object a line'
 
+# For other programs. What ONNX Runtime makes of such a file is in long_onnx.sh.
+expect 0 'n.onnx: resnet_4blocks' convert b.safetensors n.onnx
+grep -q 'ConvTranspose' n.onnx && grep -q 'multiples of 4' n.onnx || problem 'n.onnx is no network'
+expect 2 'onnx: exists; give --overwrite' convert b.safetensors n.onnx
+expect 2 'ONNX holds a network' convert --raw b.safetensors raw.onnx
+expect 2 'fresh weights are kept as' convert --init stainnet i.onnx
+absent raw.onnx i.onnx
+
 # Outputs that cannot be.
 expect 1 'd.safetensors' convert b.safetensors a.pth/d.safetensors
 expect 1 'd.safetensors' convert b.safetensors nowhere/d.safetensors

@@ -141,9 +141,13 @@ typedef struct rst_train_options {
 
     const char *dataroot;
     rst_data_layout layout;
-    bool b_to_a;   /**< --direction BtoA: A is the IHC */
-    bool unpaired; /**< --dataset-mode unaligned */
-    bool multimag; /**< the data set must have several magnifications of each pair */
+    bool b_to_a;      /**< --direction BtoA: A is the IHC */
+    bool unpaired;    /**< --dataset-mode unaligned */
+    bool multimag;    /**< on several magnifications: the data set's, or made as they are drawn */
+    double mm_native; /**< share of magnification 1 that is the pair as it is (spec 5.3) */
+    const char *sr_x2, *sr_x4; /**< super-resolvers that make them; NULL both: bicubic */
+    int64_t sr_tile;           /**< what these take at a time, in pixels a side; 0: 256 */
+    int64_t uniform;           /**< side of what is made; 0: that of the pictures */
     rst_image_alpha alpha;
     bool gray_to_rgb;
     rst_sampling sampling;

@@ -273,9 +273,24 @@ static const cli_option table[] = {
     { "dataset-mode", 0, CLI_WORD, .words = "aligned|unaligned", AT(unpaired),
       .help = "Pairs, or two sets of images that are none (CUT, CycleGAN)" },
     SWITCH("multimag",
-           "The data set must have each pair at several magnifications, one of which is drawn each "
-           "time, as restain prepare --multimag makes it",
+           "Of each pair one of several magnifications, 1, 2 or 4, is drawn each time: those that "
+           "restain prepare --multimag has made, or, of a data set that has one, made as they are "
+           "drawn, the same pictures as by prepare with that --seed",
            AT(multimag)),
+    { "mm-native", 0, CLI_REAL, "P", UP_TO(1), AT(mm_native),
+      .help = "--multimag: share of the draws of magnification 1 that take the pair as it is" },
+    { "sr-x2", 0, CLI_PATH, "FILE", AT(sr_x2),
+      .help = "--multimag as it goes: super-resolver that doubles, BSRGANx2.pth or a safetensors "
+              "file" },
+    { "sr-x4", 0, CLI_PATH, "FILE", AT(sr_x4),
+      .help = "The one that enlarges four times, BSRGAN.pth. Without the two pictures are enlarged "
+              "bicubically, which the model's card calls mm-bicubic" },
+    { "sr-tile", 0, CLI_INT, "N", UP_TO(65536), AT(sr_tile),
+      .help =
+          "Side in pixels of what a super-resolver takes at a time, beside a halo of 32; 0: 256" },
+    { "uniform", 0, CLI_INT, "N", UP_TO(65536), AT(uniform),
+      .help = "--multimag as it goes: side in pixels that all are brought to; 0: that of the "
+              "pictures" },
     { "preprocess", 0, CLI_WORD,
       .words = "crop|resize_and_crop|scale_width|scale_width_and_crop|none", AT(preprocess),
       .help = "What happens to an image before the flip" },

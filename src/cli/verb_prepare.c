@@ -91,12 +91,12 @@ static int multimag(const cli_args *a, rst_error *err)
                   .max_size = v[MAXIMUM].i,
                   .read = { .alpha = (rst_image_alpha)v[ALPHA].i, .gray_to_rgb = v[GRAY].given } },
         .folder = v[OUTPUT].text,
-        .uniform = v[UNIFORM].i,
-        .sr_x2 = v[SRX2].text,
-        .sr_x4 = v[SRX4].text,
-        .tile = v[SRTILE].i,
-        .seed = (uint64_t)v[SEED].i,
-        .ctx = { .backend = v[BACKEND].text, .threads = (int)v[THREADS].i },
+        .how = { .uniform = v[UNIFORM].i,
+                 .sr_x2 = v[SRX2].text,
+                 .sr_x4 = v[SRX4].text,
+                 .tile = v[SRTILE].i,
+                 .seed = (uint64_t)v[SEED].i,
+                 .ctx = { .backend = v[BACKEND].text, .threads = (int)v[THREADS].i } },
         .progress = tell,
     };
     rst_multimag_cache_report r;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "data/dataset.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -122,6 +123,52 @@ int rst__dataset_open(rst_dataset **out, const rst_dataset_options *o, rst_error
         return rc < 0 ? rc : 0;
     }
     *out = d;
+    return 0;
+}
+
+/* Each item of a list `times` times. */
+static int repeat(rst_file_list *to, const rst_file_list *from, int times, rst_error *err)
+{
+    int rc = rst__files_begin(to, from->folder, err);
+    to->cap = from->count * times;
+    to->item = rc == 0 ? rst__calloc((size_t)to->cap, sizeof *to->item) : NULL;
+    for (; to->item && to->count < to->cap; to->count++) {
+        const rst_file_item *f = &from->item[to->count / times];
+        rst_file_item *t = &to->item[to->count];
+        *t = (rst_file_item){ rst__strdup(f->path), rst__strdup(f->stem) };
+        if (!t->path || !t->stem) {
+            to->count++; /* so that what there is gets freed */
+            break;
+        }
+    }
+    const rst_file_item *last = to->count ? &to->item[to->count - 1] : NULL;
+    if (rc < 0 || (last && last->path && last->stem && to->count == to->cap))
+        return rc;
+    return rst__fail_nomem(err, from->folder);
+}
+
+int rst__dataset_spread(rst_dataset **out, const rst_dataset *d, int views, const char *const *view,
+                        const char *resolver, rst_error *err)
+{
+    rst_dataset *s = rst__calloc(1, sizeof *s);
+    int rc = s ? 0 : rst__fail_nomem(err, d->list[RST_DATA_A].folder);
+    if (rc < 0)
+        return rc;
+    s->layout = RST_DATA_MANIFEST;
+    s->paired = true;
+    s->read = d->read;
+    s->views = views;
+    s->native = strcmp(view[views - 1], RST_DATA_NATIVE) == 0;
+    (void)snprintf(s->resolver, sizeof s->resolver, "%s", resolver);
+    for (int i = 0; i < views; i++)
+        (void)snprintf(s->view[i], sizeof s->view[i], "%s", view[i]);
+    for (int side = RST_DATA_A; rc == 0 && side <= RST_DATA_B; side++)
+        rc = repeat(&s->list[side], &d->list[side], views, err);
+    if (rc < 0) {
+        rst__dataset_close(s);
+        return rc;
+    }
+    *out = s;
     return 0;
 }
 

@@ -31,6 +31,8 @@ typedef enum rst_data_side { RST_DATA_A, RST_DATA_B } rst_data_side;
 typedef enum rst_data_part { RST_DATA_WHOLE, RST_DATA_LEFT, RST_DATA_RIGHT } rst_data_part;
 
 enum { RST_DATA_VIEWS = 8, RST_DATA_WORD = 16 };
+/** The magnification of a pair that is as its pictures were. */
+#define RST_DATA_NATIVE "native"
 
 /** One phase of a data set. Fields are for reading. */
 typedef struct rst_dataset {
@@ -42,7 +44,8 @@ typedef struct rst_dataset {
     rst_image_read_options read;
     /* A manifest with a column `magnification` has each pair several times, once a magnification:
      * items p * views .. p * views + views - 1 are pair p. */
-    int views;                                /* 1 without such a column */
+    int views;   /* 1 without such a column */
+    bool native; /* the last of several views is the pair as it is: only drawn when asked for */
     char view[RST_DATA_VIEWS][RST_DATA_WORD]; /* what the column calls them */
     char resolver[RST_DATA_WORD];             /* the column of that name; "" */
 } rst_dataset;
@@ -56,6 +59,17 @@ typedef struct rst_dataset {
  *         that are not read, a bad manifest), RST_ENOMEM
  */
 int rst__dataset_open(rst_dataset **out, const rst_dataset_options *o, rst_error *err);
+/**
+ * A data set of which each pair is there `views` times, as a manifest with magnifications has them,
+ * for a loader that is told where pictures come from (rst_loader_options.make).
+ *
+ * @param[out] out  owned
+ * @param d         pairs, one view each
+ * @param view      [views] the magnifications' names; the last may be RST_DATA_NATIVE
+ * @return 0, RST_ENOMEM
+ */
+int rst__dataset_spread(rst_dataset **out, const rst_dataset *d, int views, const char *const *view,
+                        const char *resolver, rst_error *err);
 /** NULL is fine. */
 void rst__dataset_close(rst_dataset *d);
 /** Pairs; without pairs, the pictures of the larger side. */

@@ -44,6 +44,8 @@ static int read_file(const rst_loader *l, rst_data_side side, int64_t item, rst_
                      rst_error *err)
 {
     const char *path = l->d->list[side].item[item].path;
+    if (l->o.make)
+        return l->o.make(l->o.user, side, item, out, err);
     int rc = rst_image_read(out, path, &l->d->read, err);
     if (rc < 0)
         return rc;
@@ -279,6 +281,8 @@ static int start(rst_loader *l, int64_t first_batch, rst_error *err)
                                     .count_a = d->list[RST_DATA_A].count,
                                     .count_b = d->list[RST_DATA_B].count,
                                     .views = d->views,
+                                    .native = d->native,
+                                    .native_share = l->o.native_share,
                                     .batch = l->o.batch,
                                     .seed = l->o.seed };
     int rc = rst__sampler_new(&l->sampler, &s, err);

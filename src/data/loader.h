@@ -16,9 +16,14 @@ typedef struct rst_loader_options {
     int64_t finetune_epoch; /* from this epoch on, counted from 0, load_size is crop_size, as in
                                CUT's and ASP's decay (their n_epochs); 0: never */
     uint64_t seed;
-    int threads;      /* 0: 2 */
-    int ahead;        /* batches made ahead; 0: threads + 2 */
-    int64_t cache_mb; /* of decoded pictures kept, in MiB; 0: none */
+    int threads;         /* 0: 2 */
+    int ahead;           /* batches made ahead; 0: threads + 2 */
+    int64_t cache_mb;    /* of decoded pictures kept, in MiB; 0: none */
+    double native_share; /* rst_sampler_options */
+    /** NULL, or where an item's picture comes from instead of its file: the same for an item every
+     *  time, called by any thread. @param[out] out owned, 3 channels */
+    int (*make)(void *user, rst_data_side side, int64_t item, rst_image *out, rst_error *err);
+    void *user;
 } rst_loader_options;
 
 /** A batch. Pictures are n x h x w x 3 numbers in -1..1. */

@@ -158,6 +158,14 @@ static int read_rows(manifest *m, rst_dataset *d, const char *phase, int64_t *ro
     if (rc == 0 && *rows > 0 && d->views > 1 && *rows % d->views)
         return rst_fail(err, RST_EFORMAT,
                         "%s: the last pair of split %s has not all magnifications", m->path, phase);
+    for (int v = 0; rc == 0 && v < d->views; v++)
+        if (strcmp(d->view[v], RST_DATA_NATIVE) == 0) {
+            d->native = d->views > 1;
+            if (v + 1 < d->views)
+                rc = rst_fail(err, RST_EFORMAT,
+                              "%s: magnification " RST_DATA_NATIVE " is the last one of a pair",
+                              m->path);
+        }
     return rc;
 }
 

@@ -107,6 +107,15 @@ static int shuffled(rst_sampler *s, int64_t epoch, int64_t place, int64_t n, rst
     return rc;
 }
 
+/* Which of a pair's items. */
+static int64_t draw_view(const rst_sampler_options *o, rst_rng *r)
+{
+    const int64_t drawn = o->views - o->native, view = rst__rng_below(r, drawn);
+    const bool swap =
+        o->native && o->native_share > 0 && view == 0 && rst__rng_uniform(r) < o->native_share;
+    return swap ? drawn : view;
+}
+
 /* From an index below `count` to items of the two sides. */
 static void settle(const rst_sampler *s, rst_sample *p, rst_rng *r)
 {
@@ -136,7 +145,7 @@ int rst__sampler_get(rst_sampler *s, int64_t batch, rst_sample *out, int64_t *n,
         else if (s->o.sampling == RST_SAMPLING_SERIAL)
             out[i].a = place + i;
         if (s->o.views > 1)
-            out[i].a = out[i].a * s->o.views + rst__rng_below(&r, s->o.views);
+            out[i].a = out[i].a * s->o.views + draw_view(&s->o, &r);
         settle(s, &out[i], &r);
     }
     return 0;

@@ -19,7 +19,9 @@ typedef struct rst_sampler_options {
     int64_t count_a, count_b; /* items; equal when paired */
     int64_t batch;            /* samples of one */
     uint64_t seed;
-    int views; /* items of a pair, one of which a sample draws; an epoch is pairs. 0: 1 */
+    int views;           /* items of a pair, one of which a sample draws; an epoch is pairs. 0: 1 */
+    bool native;         /* the last of them is not drawn, but takes the place of the first ... */
+    double native_share; /* ... in this share of its draws */
 } rst_sampler_options;
 
 typedef struct rst_sampler rst_sampler;

@@ -11,46 +11,20 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/rng.h"
 #include "base/str.h"
-#include "data/check.h"
-#include "image/resize.h"
-#include "run/multimag.h"
 
-enum { VIEWS = 3, SCALES = 2, TILE = 256, MAX_PATH = 1 << 16 };
+enum { VIEWS = RST_MULTIMAG_VIEWS, SCALES = 2, MAX_PATH = 1 << 16 };
 
-static const int magnification[VIEWS] = { 1, 2, 4 };
 static const char *const side_name[] = { "HE", "IHC" };
 
 typedef struct job {
     const rst_multimag_cache_options *o;
     rst_dataset *d;        /* owned: split train */
-    rst_model *sr[SCALES]; /* owned: x2, x4; NULL: bicubic */
-    int64_t uniform, tile;
-    rst_str rows; /* of the manifest */
+    rst_multimag_maker *m; /* owned */
+    rst_str rows;          /* of the manifest */
     int64_t done, written, there;
     rst_error err; /* the first */
 } job;
-
-/* Which super-resolver a magnification goes through. */
-static int scale_at(int view)
-{
-    return magnification[view] == 4 ? 1 : 0;
-}
-
-/* Where a crop lies: chance, but the same for both stains and in every run. */
-static rst_multimag_view view_of(const job *j, const char *stem, int64_t side, int view)
-{
-    const int m = magnification[view];
-    rst_multimag_view v = { .uniform = j->uniform, .crop = m > 1, .size = side / m };
-    rst_str name = rst__str(MAX_PATH);
-    rst__str_printf(&name, "multimag %d %s", m, stem);
-    rst_rng r = rst__rng(j->o->seed, name.s ? name.s : stem);
-    v.y = v.crop ? rst__rng_below(&r, side - v.size + 1) : 0;
-    v.x = v.crop ? rst__rng_below(&r, side - v.size + 1) : 0;
-    rst__str_free(&name);
-    return v;
-}
 
 /* Paths -----------------------------------------------------------------------------------------
  */
@@ -81,43 +55,13 @@ static int write_picture(const char *path, const rst_image *img, rst_error *err)
 /* Pictures --------------------------------------------------------------------------------------
  */
 
-/* A side of a pair by itself: a whole file, or the half of one. */
-static int read_side(const rst_dataset *d, rst_data_side side, int64_t item, rst_image *out,
-                     rst_error *err)
-{
-    const char *path = d->list[side].item[item].path;
-    rst_image img = RST_IMAGE_INIT;
-    rst_image_view v;
-    int rc = rst_image_read(&img, path, &d->read, err);
-    if (rc == 0)
-        rc = rst_image_require_channels(&img, path, 3, err);
-    if (rc == 0)
-        rc = rst__dataset_view(d, side, item, &img, &v, err);
-    if (rc == 0 && v.w == img.width) {
-        *out = img;
-        return 0;
-    }
-    if (rc == 0)
-        rc = rst__multimag_copy(&img, v.y, v.x, v.h, v.w, out, err);
-    rst_image_free(&img);
-    return rc;
-}
-
-static int make_view(const job *j, const rst_image *img, const rst_multimag_view *v, int view,
+static int make_view(const job *j, const rst_image *img, rst_data_side side, int64_t item, int view,
                      const char *path, rst_error *err)
 {
-    rst_model *sr = j->sr[scale_at(view)];
-    rst_image low = RST_IMAGE_INIT, big = RST_IMAGE_INIT;
-    rst_error why = RST_ERROR_INIT;
-    int rc = rst__multimag_low(img, v, 2 << scale_at(view), &low, &why);
-    if (rc < 0) /* not square: what is read has a name, what is seen has none */
-        rc = rst_fail(err, rc, "%s: %s", path, why.msg);
-    if (rc == 0)
-        rc = sr ? rst__multimag_resolve(sr, &low, j->tile, &big, err)
-                : rst__image_resize(&low, j->uniform, j->uniform, RST_RESIZE_BICUBIC, &big, err);
+    rst_image big = RST_IMAGE_INIT;
+    int rc = rst__multimag_make(j->m, img, side, item, view, &big, err);
     if (rc == 0)
         rc = write_picture(path, &big, err);
-    rst_image_free(&low);
     rst_image_free(&big);
     return rc;
 }
@@ -130,15 +74,14 @@ static int make_side(job *j, rst_data_side side, int64_t item, rst_error *err)
     int rc = 0, made = 0;
     for (int view = 0; rc == 0 && view < VIEWS; view++) {
         char what[16], *path;
-        (void)snprintf(what, sizeof what, "%dx", magnification[view]);
+        (void)snprintf(what, sizeof what, "%sx", rst__multimag_words[view]);
         path = path_of(j->o->folder, side, what, stem);
         if (!path)
             rc = rst__fail_nomem(err, stem);
         else if (!rst__exists(path)) {
             if (!img.px)
-                rc = read_side(j->d, side, item, &img, err);
-            const rst_multimag_view v = view_of(j, stem, img.width, view);
-            rc = rc < 0 ? rc : make_view(j, &img, &v, view, path, err);
+                rc = rst__multimag_read(j->d, side, item, &img, err);
+            rc = rc < 0 ? rc : make_view(j, &img, side, item, view, path, err);
             made++;
         }
         rst__free(path);
@@ -178,7 +121,7 @@ static void run_pair(job *j, int64_t item, int64_t total)
 static int make_all(job *j, rst_error *err)
 {
     const int64_t n = rst__dataset_count(j->d);
-    const bool alone = j->sr[0] != NULL; /* a network takes all threads for itself */
+    const bool alone = j->o->how.sr_x2 != NULL; /* a network takes all threads for itself */
 #pragma omp parallel for schedule(dynamic) if (!alone)
     for (int64_t i = 0; i < n; i++)
         run_pair(j, i, n);
@@ -199,25 +142,7 @@ static int add_row(job *j, const char *split, const char *he, const char *ihc, c
     return 0;
 }
 
-static int add_views(job *j, int64_t item, const char *resolver, rst_error *err)
-{
-    const char *stem = j->d->list[RST_DATA_A].item[item].stem;
-    int rc = 0;
-    for (int view = 0; rc == 0 && view < VIEWS; view++) {
-        char what[16], m[8];
-        (void)snprintf(m, sizeof m, "%d", magnification[view]);
-        (void)snprintf(what, sizeof what, "%sx", m);
-        char *he = path_of("", RST_DATA_A, what, stem), *ihc = path_of("", RST_DATA_B, what, stem);
-        rc =
-            he && ihc ? add_row(j, "train", he, ihc, m, resolver, err) : rst__fail_nomem(err, stem);
-        rst__str_add(&j->rows, "\n");
-        rst__free(he);
-        rst__free(ihc);
-    }
-    return rc;
-}
-
-/* A picture to validate with, as it is: its file, or its half of one, written out. */
+/* A picture as it is: its file, or its half of one, written out. */
 static int native(const job *j, const rst_dataset *d, const char *split, rst_data_side side,
                   int64_t item, char path[PATH_MAX], rst_error *err)
 {
@@ -229,7 +154,7 @@ static int native(const job *j, const rst_dataset *d, const char *split, rst_dat
     char *to = path_of(j->o->folder, side, split, stem), *name = path_of("", side, split, stem);
     int rc = to && name ? 0 : rst__fail_nomem(err, stem);
     if (rc == 0 && !rst__exists(to)) {
-        rc = read_side(d, side, item, &img, err);
+        rc = rst__multimag_read(d, side, item, &img, err);
         if (rc == 0)
             rc = write_picture(to, &img, err);
         rst_image_free(&img);
@@ -241,18 +166,43 @@ static int native(const job *j, const rst_dataset *d, const char *split, rst_dat
     return rc;
 }
 
-static int add_split(job *j, const rst_dataset *d, const char *split, rst_error *err)
+/* A pair as its pictures are. */
+static int add_native(job *j, const rst_dataset *d, const char *split, int64_t item, rst_error *err)
 {
     char he[PATH_MAX], ihc[PATH_MAX];
+    int rc = native(j, d, split, RST_DATA_A, item, he, err);
+    if (rc == 0)
+        rc = native(j, d, split, RST_DATA_B, item, ihc, err);
+    if (rc == 0)
+        rc = add_row(j, split, he, ihc, RST_DATA_NATIVE, RST_DATA_NATIVE, err);
+    rst__str_add(&j->rows, "\n");
+    return rc;
+}
+
+/* The magnifications, and last what train's --mm-native takes in the place of the first. */
+static int add_views(job *j, int64_t item, const char *resolver, rst_error *err)
+{
+    const char *stem = j->d->list[RST_DATA_A].item[item].stem;
     int rc = 0;
-    for (int64_t i = 0; rc == 0 && i < rst__dataset_count(d); i++) {
-        rc = native(j, d, split, RST_DATA_A, i, he, err);
-        if (rc == 0)
-            rc = native(j, d, split, RST_DATA_B, i, ihc, err);
-        if (rc == 0)
-            rc = add_row(j, split, he, ihc, "native", "native", err);
+    for (int view = 0; rc == 0 && view < VIEWS; view++) {
+        const char *m = rst__multimag_words[view];
+        char what[16];
+        (void)snprintf(what, sizeof what, "%sx", m);
+        char *he = path_of("", RST_DATA_A, what, stem), *ihc = path_of("", RST_DATA_B, what, stem);
+        rc =
+            he && ihc ? add_row(j, "train", he, ihc, m, resolver, err) : rst__fail_nomem(err, stem);
         rst__str_add(&j->rows, "\n");
+        rst__free(he);
+        rst__free(ihc);
     }
+    return rc < 0 ? rc : add_native(j, j->d, "train", item, err);
+}
+
+static int add_split(job *j, const rst_dataset *d, const char *split, rst_error *err)
+{
+    int rc = 0;
+    for (int64_t i = 0; rc == 0 && i < rst__dataset_count(d); i++)
+        rc = add_native(j, d, split, i, err);
     return rc;
 }
 
@@ -305,77 +255,25 @@ static int list_rows(job *j, rst_multimag_cache_report *r, rst_error *err)
 /* Before the work -------------------------------------------------------------------------------
  */
 
-/* The side of the results; all pictures are looked at before the first is made. */
-static int settle_size(job *j, rst_error *err)
-{
-    const rst_dataset_check_options check = { 0 };
-    rst_dataset_report r;
-    int rc = rst__dataset_check(j->d, &check, &r, err);
-    if (rc < 0)
-        return rc;
-    const bool one = r.min_w == r.max_w && r.min_h == r.max_h && r.min_w == r.min_h;
-    j->uniform = j->o->uniform ? j->o->uniform : r.min_w;
-    if (!j->o->uniform && !one)
-        return rst_fail(err, RST_EINVAL,
-                        "%s: pictures of %lld x %lld to %lld x %lld pixels; give --uniform, the "
-                        "side that all are brought to",
-                        j->o->data.root, (long long)r.min_w, (long long)r.min_h, (long long)r.max_w,
-                        (long long)r.max_h);
-    if (j->uniform < 4 || j->uniform % 4 || r.min_w < 4 || r.min_h < 4)
-        return rst_fail(err, RST_EINVAL,
-                        "%s: --uniform %lld: it is a multiple of 4, and pictures have 4 pixels a "
-                        "side or more",
-                        j->o->data.root, (long long)j->uniform);
-    return 0;
-}
-
-static int open_resolver(job *j, int k, const char *path, rst_error *err)
-{
-    const rst_model_options o = { .ctx = j->o->ctx };
-    int rc = rst_model_open(&j->sr[k], path, &o, err);
-    if (rc < 0)
-        return rc;
-    const rst_model_info i = rst_model_describe(j->sr[k]);
-    return i.arch.family == RST_NET_RRDB && i.scale == 2 << k
-               ? 0
-               : rst_fail(err, RST_EINVAL,
-                          "%s: --sr-x%d wants a super-resolver that enlarges by %d", path, 2 << k,
-                          2 << k);
-}
-
-static int open_resolvers(job *j, rst_error *err)
-{
-    const rst_multimag_cache_options *o = j->o;
-    if (!o->sr_x2 != !o->sr_x4)
-        return rst_fail(err, RST_EINVAL,
-                        "--sr-x2 (magnifications 1 and 2) and --sr-x4 (4) go together");
-    if (!o->sr_x2) {
-        rst__log(RST_LOG_WARN, "no super-resolver (--sr-x2, --sr-x4): pictures are enlarged "
-                               "bicubically, which the manifest calls mm-bicubic; results do not "
-                               "compare with those of BSRGAN");
-        return 0;
-    }
-    int rc = open_resolver(j, 0, o->sr_x2, err);
-    return rc < 0 ? rc : open_resolver(j, 1, o->sr_x4, err);
-}
-
 /* All that the pictures depend on beside the files themselves. */
 static int describe(const job *j, const char *resolver, rst_str *s, rst_error *err)
 {
+    const rst_multimag_settings *o = &j->o->how;
     char root[PATH_MAX];
     if (!realpath(j->o->data.root, root))
         return rst_fail(err, RST_EINPUT, "%s: no such folder", j->o->data.root);
     rst__str_printf(s, "dataroot %s\nuniform %lld\nseed %llu\nresolver %s\n", root,
-                    (long long)j->uniform, (unsigned long long)j->o->seed, resolver);
-    for (int k = 0; j->sr[0] && k < SCALES; k++) {
+                    (long long)rst__multimag_maker_uniform(j->m), (unsigned long long)o->seed,
+                    resolver);
+    for (int k = 0; o->sr_x2 && k < SCALES; k++) {
         char hex[65];
-        int rc = rst__sha256_file(k ? j->o->sr_x4 : j->o->sr_x2, hex, err);
+        int rc = rst__sha256_file(k ? o->sr_x4 : o->sr_x2, hex, err);
         if (rc < 0)
             return rc;
         rst__str_printf(s, "x%d sha256 %s\n", 2 << k, hex);
     }
-    if (j->sr[0])
-        rst__str_printf(s, "tile %lld\n", (long long)j->tile);
+    if (o->sr_x2)
+        rst__str_printf(s, "tile %lld\n", (long long)rst__multimag_maker_tile(j->m));
     return s->failed ? rst__fail_nomem(err, j->o->folder) : 0;
 }
 
@@ -429,17 +327,13 @@ static int run(job *j, rst_multimag_cache_report *r, rst_error *err)
     rst_dataset_options data = j->o->data;
     data.phase = "train";
     int rc = rst__dataset_open(&j->d, &data, err);
-    if (rc == 0 && j->d->views > 1)
-        rc = rst_fail(err, RST_EINVAL, "%s: has several magnifications already", data.root);
     if (rc == 0)
-        rc = settle_size(j, err);
-    if (rc == 0)
-        rc = open_resolvers(j, err);
+        rc = rst__multimag_maker_new(&j->m, j->d, RST_DATA_A, &j->o->how, err);
     if (rc < 0)
         return rc;
     *r = (rst_multimag_cache_report){ .pairs = rst__dataset_count(j->d),
-                                      .uniform = j->uniform,
-                                      .resolver = j->sr[0] ? "mm-bsrgan" : "mm-bicubic" };
+                                      .uniform = rst__multimag_maker_uniform(j->m),
+                                      .resolver = rst__multimag_maker_resolver(j->m) };
     rc = claim_folder(j, r->resolver, err);
     if (rc == 0)
         rc = list_rows(j, r, err);
@@ -453,11 +347,10 @@ static int run(job *j, rst_multimag_cache_report *r, rst_error *err)
 int rst__multimag_cache(const rst_multimag_cache_options *o, rst_multimag_cache_report *out,
                         rst_error *err)
 {
-    job j = { .o = o, .tile = o->tile ? o->tile : TILE };
+    job j = { .o = o };
     int rc = run(&j, out, err);
     rst__str_free(&j.rows);
+    rst__multimag_maker_free(j.m);
     rst__dataset_close(j.d);
-    for (int k = 0; k < SCALES; k++)
-        rst_model_close(j.sr[k]);
     return rc;
 }

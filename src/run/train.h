@@ -8,6 +8,7 @@
 
 #include "data/loader.h"
 #include "method/method.h"
+#include "run/multimag_maker.h"
 #include "run/train_history.h"
 #include "run/train_log.h"
 
@@ -27,7 +28,9 @@ typedef struct rst_train_run {
     rst_ctx *c;
     rst_method *m;
     const rst_method_kind *kind;
-    rst_dataset *train, *val; /* val: NULL where there is none */
+    rst_dataset *train, *val;  /* val: NULL where there is none */
+    rst_multimag_maker *maker; /* of magnifications that the data set has not; NULL: it has all */
+    rst_dataset *source;       /* that they are made from */
     rst_loader *loader;
     rst_train_log *log;
     rst_train_history history;        /* for the curves in panels */

@@ -69,6 +69,22 @@ static int check_batch(const rst_train_options *o, const rst_dataset_report *d, 
                     (long long)d->max_h, o->batch_size);
 }
 
+/* Of pictures that are still to be made; their sources have been looked at already. */
+static int check_made(const rst_train_run *r, const rst_dataset_check_options *c,
+                      rst_dataset_report *out, rst_error *err)
+{
+    const int64_t side = rst__multimag_maker_uniform(r->maker);
+    rst_augment_sizes z;
+    int rc = rst__augment_plan(c->augment, r->o->dataroot, side, side, &z, err);
+    *out = (rst_dataset_report){ .min_w = side, .max_w = side, .min_h = side, .max_h = side };
+    if (rc < 0 || r->o->mm_native <= 0)
+        return rc;
+    rc = rst__dataset_check(r->source, c, out, err);
+    out->min_w = out->min_w < side ? out->min_w : side;
+    out->max_w = out->max_w > side ? out->max_w : side;
+    return rc;
+}
+
 /* Before hours of training, not in the middle of them. Validation takes pictures whole. */
 static int check_data(const rst_train_run *r, rst_error *err)
 {
@@ -77,7 +93,8 @@ static int check_data(const rst_train_run *r, rst_error *err)
     const rst_dataset_check_options train = { .augment = &a, .threads = o->num_threads };
     const rst_dataset_check_options val = { .threads = o->num_threads };
     rst_dataset_report report;
-    int rc = rst__dataset_check(r->train, &train, &report, err);
+    int rc = r->maker ? check_made(r, &train, &report, err)
+                      : rst__dataset_check(r->train, &train, &report, err);
     if (rc == 0)
         rc = check_batch(o, &report, err);
     return rc < 0 || !r->val ? rc : rst__dataset_check(r->val, &val, &report, err);
@@ -103,7 +120,10 @@ int rst__train_load_from(rst_train_run *r, int64_t first, rst_error *err)
                                    .batch = o->batch_size,
                                    .seed = o->seed,
                                    .threads = o->num_threads,
-                                   .cache_mb = o->cache_mb };
+                                   .cache_mb = o->cache_mb,
+                                   .native_share = o->mm_native,
+                                   .make = r->maker ? rst__multimag_pick : NULL,
+                                   .user = r->maker };
     rst__loader_close(r->loader);
     r->loader = NULL;
     return rst__loader_open(&r->loader, r->train, &l, first, err);
@@ -119,19 +139,51 @@ int rst__train_explain(const rst_train_run *r, rst_dims pictures, const rst_erro
                     rst__preprocess_is_fixed(r->o->preprocess) ? "--crop-size" : "--preprocess");
 }
 
-/* A recipe for several magnifications is not one for data that have one. */
-static int check_views(const rst_train_run *r, rst_error *err)
+/* The magnifications that a data set of one has not, made while the training goes on. */
+static int open_maker(rst_train_run *r, rst_error *err)
 {
-    const rst_dataset *d = r->train;
-    if (r->o->multimag && d->views == 1)
+    const rst_train_options *o = r->o;
+    const rst_multimag_settings how = {
+        .uniform = o->uniform,
+        .sr_x2 = o->sr_x2,
+        .sr_x4 = o->sr_x4,
+        .tile = o->sr_tile,
+        .seed = o->seed,
+        .ctx = { .backend = o->backend, .threads = o->threads, .conv = o->conv },
+    };
+    r->source = r->train;
+    r->train = NULL;
+    int rc = rst__multimag_maker_new(&r->maker, r->source, o->b_to_a ? RST_DATA_B : RST_DATA_A,
+                                     &how, err);
+    return rc < 0 ? rc : rst__multimag_spread(&r->train, r->maker, err);
+}
+
+/* What magnifications there are, and whether the options suit them. */
+static int open_views(rst_train_run *r, rst_error *err)
+{
+    const rst_train_options *o = r->o;
+    const char *resolver = o->sr_x2 ? "sr-x2" : o->sr_x4 ? "sr-x4" : NULL;
+    if (resolver && r->train->views > 1)
         return rst_fail(err, RST_EINVAL,
-                        "%s: has one magnification, and --multimag wants several; make them with "
-                        "restain prepare --multimag, and give its manifest.tsv",
-                        r->o->dataroot);
+                        "--%s: %s has its magnifications already, and they are not made again",
+                        resolver, o->dataroot);
+    if ((resolver || o->mm_native > 0) && r->train->views == 1 && !o->multimag)
+        return rst_fail(err, RST_EINVAL, "--%s: is for --multimag",
+                        resolver ? resolver : "mm-native");
+    int rc = o->multimag && r->train->views == 1 ? open_maker(r, err) : 0;
+    if (rc < 0)
+        return rc;
+    const rst_dataset *d = r->train;
+    if (o->mm_native > 0 && !d->native)
+        return rst_fail(err, RST_EINVAL,
+                        "--mm-native: %s has no rows of pairs as they are; restain prepare "
+                        "--multimag adds them when it is run once more",
+                        o->dataroot);
     if (d->views > 1)
-        rst__log(RST_LOG_INFO, "%s: %lld pairs at %d magnifications each%s%s", r->o->dataroot,
-                 (long long)rst__dataset_pairs(d), d->views, *d->resolver ? ", made by " : "",
-                 d->resolver);
+        rst__log(RST_LOG_INFO, "%s: %lld pairs at %d magnifications each%s%s%s", o->dataroot,
+                 (long long)rst__dataset_pairs(d), d->views - d->native,
+                 *d->resolver ? ", made by " : "", d->resolver,
+                 r->maker ? " as they are drawn" : "");
     return 0;
 }
 
@@ -140,7 +192,7 @@ static int open_data(rst_train_run *r, rst_error *err)
     const rst_train_options *o = r->o;
     int rc = open_phase(r, "train", &r->train, err);
     if (rc == 0)
-        rc = check_views(r, err);
+        rc = open_views(r, err);
     if (rc == 0)
         open_val(r);
     if (rc == 0)
@@ -216,6 +268,8 @@ void rst__train_close(rst_train_run *r)
     rst__method_free(r->m);
     rst_ctx_free(r->c);
     rst__dataset_close(r->train);
+    rst__multimag_maker_free(r->maker);
+    rst__dataset_close(r->source);
     rst__dataset_close(r->val);
     rst__dir_unlock(r->lock);
 }

@@ -19,12 +19,16 @@
 static int identity(const rst_train_run *r, char out[RST_TRAIN_PATH], rst_error *err)
 {
     const rst_train_options *o = r->o;
-    int n = snprintf(
-        out, RST_TRAIN_PATH, "method %s, seed %llu, batch %d x %d, crop %lld, %s%s%s%lld pairs%s%s",
-        o->method, (unsigned long long)o->seed, o->batch_size, o->accumulate,
-        (long long)o->crop_size, o->m.ema > 0 ? "ema, " : "", o->b_to_a ? "BtoA, " : "",
-        o->unpaired ? "unpaired, " : "", (long long)rst__dataset_count(r->train),
-        *r->train->resolver ? ", " : "", r->train->resolver);
+    char native[48] = "";
+    if (o->mm_native > 0)
+        (void)snprintf(native, sizeof native, ", native %.9g", o->mm_native);
+    int n =
+        snprintf(out, RST_TRAIN_PATH,
+                 "method %s, seed %llu, batch %d x %d, crop %lld, %s%s%s%lld pairs%s%s%s",
+                 o->method, (unsigned long long)o->seed, o->batch_size, o->accumulate,
+                 (long long)o->crop_size, o->m.ema > 0 ? "ema, " : "", o->b_to_a ? "BtoA, " : "",
+                 o->unpaired ? "unpaired, " : "", (long long)rst__dataset_count(r->train),
+                 *r->train->resolver ? ", " : "", r->train->resolver, native);
     for (int i = 0; n > 0 && n < RST_TRAIN_PATH && i < r->m->nets; i++) {
         char arch[1024];
         int rc = rst_arch_to_json(rst_module_arch(r->m->net[i].net), arch, sizeof arch, err);
@@ -175,7 +179,7 @@ static int card_of(const rst_train_run *r, rst_card *card, rst_error *err)
     (void)snprintf(card->recipe, sizeof card->recipe, "%s%s%s, step %lld, best by %s", r->o->method,
                    *made ? ", " : "", made, (long long)r->m->step, best[r->o->best]);
     (void)snprintf(card->file, sizeof card->file, "trained on %lld pairs, crop %lld, seed %llu",
-                   (long long)rst__dataset_count(r->train), (long long)r->o->crop_size,
+                   (long long)rst__dataset_pairs(r->train), (long long)r->o->crop_size,
                    (unsigned long long)r->o->seed);
     return rst__card_of_arch(card, &r->o->m.net_g, err);
 }

@@ -29,8 +29,8 @@ no_halves one
 prepare seed --seed 1
 same one/HE/1x/00000_train_0.png seed/HE/1x/00000_train_0.png
 differ one/HE/2x/00000_train_0.png seed/HE/2x/00000_train_0.png
-awk -F '\t' 'NR == 1 { next } $1 == "train" { n[$4]++; m[$5]++ } $1 == "val" { v += $4 == "native" }
-    END { exit !(n[1] == 4 && n[2] == 4 && n[4] == 4 && m["mm-bicubic"] == 12 && v == 1) }' one/manifest.tsv ||
+awk -F '\t' 'NR == 1 { next } $1 == "train" { n[$4]++; m[$5]++; if ($4 == "native" && $2 ~ /\/data\/trainA\//) o++ } $1 == "val" { v += $4 == "native" }
+    END { exit !(n[1] == 4 && n[2] == 4 && n[4] == 4 && o == 4 && m["mm-bicubic"] == 12 && v == 1) }' one/manifest.tsv ||
     problem "the manifest: $(cat one/manifest.tsv)"
 
 # Both stains are seen alike: an IHC that is the H&E gives the same pictures.
@@ -135,6 +135,32 @@ expect 0 - train -q --method ammfi --multimag --dataroot one/manifest.tsv $small
 same checkpoints/mm/latest_net_G.safetensors whole.run/latest_net_G.safetensors
 sed 's/mm-bicubic/mm-bsrgan/' one/manifest.tsv >one/other.tsv
 expect 2 'mm-bicubic' train -q --method ammfi --dataroot one/other.tsv $small --name mm --n-epochs 3 --n-epochs-decay 0 --resume
-expect 2 'has one magnification, and --multimag wants several' train --method ammfi --multimag --dataroot data $small
+
+# Made as they are drawn, they are the pictures of a cache of that seed, whatever the threads, and in both directions.
+for kind in bicubic bsrgan native back; do
+    with= making=
+    case $kind in
+    bsrgan) making=$net ;;
+    native) with='--mm-native 1' ;;
+    back) with='--direction BtoA' ;;
+    esac
+    expect 0 . prepare --multimag data -o $kind.cache --seed 5 $making
+    expect 0 - train -q --method ammfi --multimag --dataroot $kind.cache/manifest.tsv $small $with --name $kind.cache \
+        --n-epochs 2 --n-epochs-decay 0
+    expect 0 . train -q --method ammfi --multimag --dataroot data $small $with $making --name $kind.live --n-epochs 2 \
+        --n-epochs-decay 0 --num-threads 3 --cache-mb 1
+    same checkpoints/$kind.cache/latest_net_G.safetensors checkpoints/$kind.live/latest_net_G.safetensors
+done
+differ checkpoints/native.live/latest_net_G.safetensors checkpoints/bicubic.live/latest_net_G.safetensors
+expect 0 - info checkpoints/bsrgan.live/latest_net_G.safetensors
+grep -q 'ammfi, mm-bsrgan, step 8' out || problem "the card of a live one: $(grep -i recipe out)"
+awk -F '\t' '$1 != "train" || $4 != "native"' one/manifest.tsv >one/older.tsv
+live="train --method ammfi $small"
+expect 2 'mm-native: one/older.tsv has no rows of pairs as they are' $live --dataroot one/older.tsv --mm-native 0.1
+expect 2 'sr-x2: one/manifest.tsv has its magnifications already' $live --dataroot one/manifest.tsv $net
+expect 2 'mm-native: is for --multimag' $live --dataroot data --mm-native 0.1
+expect 2 'does not go with --dataset-mode unaligned' $live --dataroot data --multimag --dataset-mode unaligned
+expect 2 'sr-tile 8: it is 16' $live --dataroot data --multimag --sr-tile 8
+expect 3 'data: 128 x 128 pixels, too small for --crop-size 160' $live --dataroot data --multimag --crop-size 160
 expect 2 'which is for pairs' train --method cyclegan --dataroot one/manifest.tsv --ngf 2 --ndf 2
 finish

@@ -48,7 +48,7 @@ prints ammfi.conf stem_k 3
 grep -q '^# dataroot = DIR$' asp.conf || problem 'what is not set is not shown as such'
 
 # Every setting, changed: it is printed, and every key of the printed file is one of these.
-set -- dataroot 'a b/c' layout bci direction BtoA sampling serial dataset_mode unaligned multimag true preprocess none load_size 300 \
+set -- dataroot 'a b/c' layout bci direction BtoA sampling serial dataset_mode unaligned multimag true mm_native 0.25 sr_x2 x2.pth sr_x4 x4.pth sr_tile 64 uniform 96 preprocess none load_size 300 \
     crop_size 48 no_flip true max_dataset_size 12 alpha white gray_to_rgb true num_threads 3 cache_mb 7 mpp 0.25 netG ammfi_4blocks ngf 8 stem_k 3 \
     ammfi_levels 5 ammfi_reduction 8 normG batch no_dropout false netD basic ndf 12 n_layers_D 3 normD none \
     netF sample netF_nc 17 weight_norm none no_antialias true no_antialias_up true init_type normal init_gain 0.1 \

@@ -369,6 +369,39 @@ static void test_views(void **state)
     }
 }
 
+/* Pairs as they are stand in for a share of the first view, and change no other draw. */
+static void test_native(void **state)
+{
+    (void)state;
+    enum { SCENES = 5000, VIEWS = 4 };
+    rst_error err = RST_ERROR_INIT;
+    for (int k = 0; k < 3; k++) {
+        static const double share[] = { 0, 0.25, 1 };
+        rst_sampler_options o = {
+            RST_SAMPLING_RANDOM, true,          SCENES * VIEWS, SCENES * VIEWS, 1, 3,
+            .views = VIEWS,      .native = true
+        };
+        rst_sampler *s = NULL, *plain = NULL;
+        double of_view[VIEWS] = { 0 };
+        assert_int_equal(rst__sampler_new(&plain, &o, &err), 0);
+        o.native_share = share[k];
+        assert_int_equal(rst__sampler_new(&s, &o, &err), 0);
+        for (int i = 0; i < SCENES; i++) {
+            int64_t n = 0;
+            rst_sample p, q;
+            assert_int_equal(rst__sampler_get(s, i, &p, &n, &err), 0);
+            assert_int_equal(rst__sampler_get(plain, i, &q, &n, &err), 0);
+            of_view[p.a % VIEWS] += 1;
+            assert_true(p.a == q.a || (p.a == q.a + VIEWS - 1 && q.a % VIEWS == 0));
+        }
+        const double first = of_view[0] + of_view[VIEWS - 1];
+        assert_true(fabs(first / SCENES - 1. / 3) < 0.04);
+        assert_true(fabs(of_view[VIEWS - 1] / first - share[k]) < (k == 1 ? 0.07 : 1e-9));
+        rst__sampler_free(s);
+        rst__sampler_free(plain);
+    }
+}
+
 static void test_serial(void **state)
 {
     (void)state;
@@ -496,6 +529,7 @@ int main(void)
         cmocka_unit_test(test_unaligned),
         cmocka_unit_test(test_draws),
         cmocka_unit_test(test_views),
+        cmocka_unit_test(test_native),
         cmocka_unit_test(test_serial),
         cmocka_unit_test(test_damage_in_the_middle),
         cmocka_unit_test(test_refused),

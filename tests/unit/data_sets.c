@@ -235,6 +235,14 @@ static void test_manifest(void **state)
     rst__dataset_close(d);
 }
 
+static bool d_is_native(const rst_dataset_options *o)
+{
+    rst_dataset *d = open_set(o);
+    const bool native = d->native;
+    rst__dataset_close(d);
+    return native;
+}
+
 /* Rows that are one pair at several magnifications. */
 static void test_magnifications(void **state)
 {
@@ -262,10 +270,17 @@ static void test_magnifications(void **state)
     assert_int_equal(d->views, 1);
     assert_int_equal(rst__dataset_pairs(d), 1);
     rst__dataset_close(d);
+    assert_false(d_is_native(&o)); /* of one view there is nothing to draw */
     o.phase = "train";
     o.unpaired = true;
     refuse(&o, RST_EINVAL, "m.tsv: has a column magnification, which is for pairs");
     o.unpaired = false;
+    write_manifest("split\the\tmagnification\tihc\n"
+                   "train\t1/p\t1\tb1/p\ntrain\tp\tnative\tbp\n");
+    assert_true(d_is_native(&o));
+    write_manifest("split\the\tmagnification\tihc\n"
+                   "train\tp\tnative\tbp\ntrain\t1/p\t1\tb1/p\n");
+    refuse(&o, RST_EFORMAT, "m.tsv: magnification native is the last one of a pair");
 
     static const char *const bad[][2] = {
         { "train\ta\tb\t1\ntrain\tc\td\t2\ntrain\te\tf\t2\n",

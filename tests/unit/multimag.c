@@ -111,6 +111,42 @@ static void test_prepare(void **state)
     rst_ctx_free(c);
 }
 
+/* Without a cache the pictures are the cache's, item by item of what its manifest lists. */
+static void made_one_by_one(const char *folder)
+{
+    char path[4096];
+    rst_error err = RST_ERROR_INIT;
+    (void)snprintf(path, sizeof path, "%s/manifest.tsv", folder);
+    const rst_dataset_options from = { .root = tree_path("set"), .phase = "train" },
+                              to = { .root = path, .phase = "train" };
+    const rst_multimag_settings how = { .seed = 0 };
+    rst_dataset *source, *cache, *spread;
+    rst_multimag_maker *m;
+    assert_int_equal(rst__dataset_open(&source, &from, &err), 0);
+    assert_int_equal(rst__dataset_open(&cache, &to, &err), 0);
+    assert_int_equal(rst__multimag_maker_new(&m, source, RST_DATA_A, &how, &err), 0);
+    assert_int_equal(rst__multimag_spread(&spread, m, &err), 0);
+    assert_int_equal(spread->views, cache->views);
+    assert_int_equal(spread->native, cache->native);
+    assert_string_equal(spread->resolver, cache->resolver);
+    assert_int_equal(rst__dataset_count(spread), rst__dataset_count(cache));
+    for (int side = RST_DATA_A; side <= RST_DATA_B; side++)
+        for (int64_t i = 0; i < cache->list[side].count; i++) {
+            rst_image want = RST_IMAGE_INIT, got = RST_IMAGE_INIT;
+            assert_int_equal(rst_image_read(&want, cache->list[side].item[i].path, NULL, &err), 0);
+            assert_int_equal(rst__multimag_pick(m, (rst_data_side)side, i, &got, &err), 0);
+            assert_int_equal(got.width, want.width);
+            assert_int_equal(got.height, want.height);
+            assert_memory_equal(got.px, want.px, (size_t)(3 * want.width * want.height));
+            rst_image_free(&want);
+            rst_image_free(&got);
+        }
+    rst__dataset_close(spread);
+    rst__multimag_maker_free(m);
+    rst__dataset_close(cache);
+    rst__dataset_close(source);
+}
+
 /* H&E and IHC side by side in a file: each half by itself, those to validate with written out. */
 static void test_side_by_side(void **state)
 {
@@ -143,6 +179,7 @@ static void test_side_by_side(void **state)
     assert_int_equal(rst__dataset_open(&d, &made, &err), 0);
     assert_int_equal(rst__dataset_pairs(d), 1);
     rst__dataset_close(d);
+    made_one_by_one(o.folder);
     tree_end();
 }
 

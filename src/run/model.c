@@ -242,8 +242,8 @@ int rst__model_write_onnx(rst_model *m, rst_onnx_about *about, const char *path,
     const int64_t side = up_to(SIDE, about->stride);
     rst_error why = RST_ERROR_INIT;
     rst_module_reseed(m->net, m->seed, "translate/dropout");
-    int rc = rst__plan_write_onnx(m->c, (rst_dims){ 1, m->arch.input_nc, side, side }, forward,
-                                  m->net, about, path, &why);
+    int rc = rst__plan_write_onnx(m->c, (rst_dims){ 1, m->arch.input_nc, side, side }, forward, m,
+                                  about, path, &why);
     if (rc == RST_EINVAL)
         return rst_fail(err, rc, "%s: %s", m->path, why.msg);
     return rc < 0 ? rst_fail(err, rc, "%s", why.msg) : 0;

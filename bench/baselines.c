@@ -14,6 +14,7 @@
 #include <restain/restain.h>
 
 #include "data/dataset.h"
+#include "data/level.h"
 
 static int die(const rst_error *err)
 {
@@ -121,28 +122,18 @@ static int affine(const rst_dataset *train, const rst_dataset *val, rst_error *e
 /* Levels by colour ------------------------------------------------------------------------------
  */
 
-enum { LEVELS = 4, TILES = 4096 };
+enum { LEVELS = RST_LEVELS, TILES = 4096 };
 
 typedef struct tile {
     double rgb[3];
     int level;
 } tile;
 
-static int level_of(const char *stem)
-{
-    static const char *const names[LEVELS] = { "0", "1+", "2+", "3+" };
-    const char *end = strrchr(stem, '_');
-    for (int i = 0; end && i < LEVELS; i++)
-        if (strcmp(end + 1, names[i]) == 0)
-            return i;
-    return -1;
-}
-
 static int mean_colours(const rst_dataset *d, tile *t, int *count, rst_error *err)
 {
     for (int64_t i = 0; i < rst__dataset_count(d) && *count < TILES; i++) {
         rst_image x = RST_IMAGE_INIT;
-        tile one = { { 0 }, level_of(d->list[RST_DATA_A].item[i].stem) };
+        tile one = { { 0 }, rst__level_of_name(d->list[RST_DATA_A].item[i].stem) };
         int rc = read_side(d, RST_DATA_A, i, &x, err);
         if (rc < 0)
             return rc;

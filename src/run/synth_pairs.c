@@ -14,10 +14,10 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "data/level.h"
 #include "slide/synth_parts.h"
 
 static const char *const SPLIT[2] = { "train", "val" };
-static const char *const LEVEL[RST_SYNTH_LEVELS] = { "0", "1+", "2+", "3+" };
 
 enum {
     PROBES = 24,          /* fields of view that are looked at */
@@ -208,7 +208,7 @@ static int make_pair(job *j, int64_t k, rst_error *err)
     const int64_t turn = e->split ? k - j->train : k; /* levels take turns in either split */
     e->level = o->slide.level >= 0 ? o->slide.level : (int)(turn % RST_SYNTH_LEVELS);
     (void)snprintf(e->name, sizeof e->name, "%05lld_%s_%s", (long long)k, SPLIT[e->split],
-                   LEVEL[e->level]);
+                   rst__level_name(e->level));
     rst_synth *s;
     int rc = rst__synth_pair(&s, o->slide.seed, k, e->level, o->size, &o->slide, &e->x, &e->y, err);
     if (rc < 0)
@@ -261,7 +261,7 @@ static int write_manifest(const job *j, rst_error *err)
         const entry *e = j->entry + k;
         rst__str_printf(&t, "%s\t%s\t%llu\t%lld\t%lld\t%s\t%.4f\t%.5f\t%.5f\n", e->name,
                         SPLIT[e->split], (unsigned long long)e->seed, (long long)e->x,
-                        (long long)e->y, LEVEL[e->level], e->tumour, e->dab, e->positive);
+                        (long long)e->y, rst__level_name(e->level), e->tumour, e->dab, e->positive);
     }
     const int rc = t.failed || path.failed ? rst__fail_nomem(err, j->dir)
                                            : rst__file_write(path.s, t.s, t.len, err);

@@ -97,6 +97,41 @@ RST_API int rst_stain_add(rst_stain_sums *s, const rst_image *real, const rst_im
 RST_API void rst_stain_merge(rst_stain_sums *into, const rst_stain_sums *from);
 RST_API rst_stain_agreement rst_stain_result(const rst_stain_sums *s);
 
+/* Checks of colour ----------------------------------------------------------------------------- */
+
+/** What can be wrong with a virtual picture as a whole; each is a fact, the verdict is the eye's.
+ */
+typedef enum rst_colour_check {
+    RST_COLOUR_PAINTED,  /**< less than half of the real one's background is there */
+    RST_COLOUR_ERASED,   /**< more than twice of it is, and some tissue is gone */
+    RST_COLOUR_INVERTED, /**< its negative is nearer to the real one */
+    RST_COLOUR_SWAPPED,  /**< it is nearer with red and blue exchanged */
+    RST_COLOUR_HUE,      /**< the tissue has a hue far from the real one's, or is partly green */
+    RST_COLOUR_CHECKS
+} rst_colour_check;
+
+/** "painted background", ... */
+RST_API const char *rst_colour_check_name(rst_colour_check c);
+
+/** One side. Background has a mean optical density below 0.05; the rest is tissue. */
+typedef struct rst_colour_side {
+    double rgb[3];     /**< mean of all pixels */
+    double background; /**< share of pixels */
+    double hue;        /**< of the tissue's mean colour, degrees, 0 red; NaN for grey or none */
+    double chroma;     /**< of the same, 0..255 */
+    double green;      /**< share of tissue that is green by 16 or more: no stain here is */
+} rst_colour_side;
+
+typedef struct rst_colour_agreement {
+    rst_colour_side real, fake;
+    double mse, mse_inverted, mse_swapped; /**< as it is, its negative, red and blue exchanged */
+    unsigned odd;                          /**< 1u << RST_COLOUR_... */
+} rst_colour_agreement;
+
+/** Two RGB images of one size. @return 0, RST_EINVAL */
+RST_API int rst_colour_compare(const rst_image *real, const rst_image *fake,
+                               rst_colour_agreement *out, rst_error *err);
+
 /** LPIPS, version 0.1 (Zhang et al., CVPR 2018; richzhang/PerceptualSimilarity). */
 typedef struct rst_lpips rst_lpips;
 
@@ -146,6 +181,31 @@ RST_API void rst_phv_free(rst_phv *p);
  */
 RST_API int rst_phv_compare(rst_phv *p, const rst_image *fake, const rst_image *real, double *value,
                             rst_error *err);
+
+/** The features that FID and KID compare: 2048 numbers an image. */
+typedef struct rst_inception rst_inception;
+
+enum { RST_INCEPTION_FEATURES = 2048 };
+
+typedef enum rst_inception_kind {
+    RST_INCEPTION_FID,  /**< pytorch-fid: its port of the FID network; 299 x 299 by bilinear
+                             interpolation without antialiasing, -1..1 */
+    RST_INCEPTION_KID,  /**< ASP's kid_score.py: the same input for torchvision's inception_v3 */
+    RST_INCEPTION_CLEAN /**< clean-fid: the FID network; 299 x 299 by Pillow's antialiased bicubic
+                             filter on float, (x - 128) / 128 */
+} rst_inception_kind;
+
+/**
+ * @param[out] out  owned; rst_inception_free. The context must outlive it
+ * @param w         as published: the kinds have other files
+ * @return 0, RST_EFORMAT, RST_ENOMEM
+ */
+RST_API int rst_inception_new(rst_inception **out, rst_ctx *c, const rst_weights *w,
+                              rst_inception_kind kind, rst_error *err);
+RST_API void rst_inception_free(rst_inception *p);
+/** @param[out] features  [RST_INCEPTION_FEATURES]. @return 0, RST_EINVAL (not RGB), RST_ENOMEM */
+RST_API int rst_inception_run(rst_inception *p, const rst_image *img, float *features,
+                              rst_error *err);
 
 /* Distances of sets ---------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@ typedef struct weights {
     int64_t taps;
     int64_t *first, *count; /* [n] */
     int32_t *w;             /* [n][taps], scaled by 2^22 */
+    double *real;           /* [n][taps], as they are */
 } weights;
 
 static void weights_free(weights *k)
@@ -21,6 +22,7 @@ static void weights_free(weights *k)
     rst__free(k->first);
     rst__free(k->count);
     rst__free(k->w);
+    rst__free(k->real);
 }
 
 /* Room for n places of at most `taps` weights. */
@@ -33,7 +35,8 @@ static bool weights_alloc(weights *k, int64_t n, int64_t taps)
     k->first = rst__calloc((size_t)n, sizeof *k->first);
     k->count = rst__calloc((size_t)n, sizeof *k->count);
     k->w = rst__calloc(cells, sizeof *k->w);
-    return k->first && k->count && k->w;
+    k->real = rst__calloc(cells, sizeof *k->real);
+    return k->first && k->count && k->w && k->real;
 }
 
 static double triangle(double x)
@@ -52,10 +55,10 @@ static double keys(double x)
     return x < 2.0 ? (((x - 5.0) * x + 8.0) * x - 4.0) * a : 0.0;
 }
 
-/* Weights of one output place, as doubles in row[0..count), normalised. */
-static void weigh(weights *k, int64_t o, int64_t from, double scale, rst_resize_filter filter,
-                  double *row)
+/* Weights of one output place, normalised. */
+static void weigh(weights *k, int64_t o, int64_t from, double scale, rst_resize_filter filter)
 {
+    double *row = k->real + o * k->taps;
     const double widen = scale > 1.0 ? scale : 1.0, inverse = 1.0 / widen;
     const double support = (filter == RST_RESIZE_BICUBIC ? 2.0 : 1.0) * widen;
     const double centre = ((double)o + 0.5) * scale;
@@ -72,7 +75,8 @@ static void weigh(weights *k, int64_t o, int64_t from, double scale, rst_resize_
     k->first[o] = lo;
     k->count[o] = hi - lo;
     for (int64_t i = 0; i < hi - lo; i++) {
-        const double w = (sum != 0 ? row[i] / sum : row[i]) * (1 << BITS);
+        row[i] = sum != 0 ? row[i] / sum : row[i];
+        const double w = row[i] * (1 << BITS);
         k->w[o * k->taps + i] = (int32_t)(w < 0 ? w - 0.5 : w + 0.5);
     }
 }
@@ -82,11 +86,9 @@ static bool weights_make(weights *k, int64_t from, int64_t to, rst_resize_filter
     const double scale = (double)from / (double)to;
     const double reach = (filter == RST_RESIZE_BICUBIC ? 2.0 : 1.0) * (scale > 1.0 ? scale : 1.0);
     const int64_t taps = 2 * (int64_t)ceil(reach) + 1;
-    double *row = rst__malloc((size_t)taps * sizeof *row);
-    const bool ok = weights_alloc(k, to, taps) && row;
+    const bool ok = weights_alloc(k, to, taps);
     for (int64_t o = 0; ok && o < to; o++)
-        weigh(k, o, from, scale, filter, row);
-    rst__free(row);
+        weigh(k, o, from, scale, filter);
     return ok;
 }
 
@@ -166,14 +168,21 @@ static int resize_height(const rst_image *src, int64_t height, rst_resize_filter
     return rc;
 }
 
-int rst__image_resize(const rst_image *src, int64_t width, int64_t height, rst_resize_filter filter,
-                      rst_image *out, rst_error *err)
+static int check_size(int64_t width, int64_t height, rst_error *err)
 {
     if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE)
         return rst_fail(err, RST_EINVAL, "resize: a size of %lld x %lld", (long long)width,
                         (long long)height);
+    return 0;
+}
+
+int rst__image_resize(const rst_image *src, int64_t width, int64_t height, rst_resize_filter filter,
+                      rst_image *out, rst_error *err)
+{
     rst_image wide, img;
-    int rc = resize_width(src, width, filter, &wide, err);
+    int rc = check_size(width, height, err);
+    if (rc == 0)
+        rc = resize_width(src, width, filter, &wide, err);
     if (rc < 0)
         return rc;
     rc = resize_height(&wide, height, filter, &img, err);
@@ -183,6 +192,59 @@ int rst__image_resize(const rst_image *src, int64_t width, int64_t height, rst_r
     img.mpp = src->mpp * (double)src->width / (double)width;
     *out = img;
     return 0;
+}
+
+/* Floats ----------------------------------------------------------------------------------------
+ */
+
+/* Rows of src to rows of the new width. wide: [src->height][width][channels]. */
+static void widen(const weights *k, const rst_image *src, int64_t width, float *wide)
+{
+    const int c = src->channels;
+    for (int64_t y = 0; y < src->height; y++)
+        for (int64_t x = 0; x < width; x++)
+            for (int ch = 0; ch < c; ch++) {
+                const uint8_t *s = src->px + (y * src->width + k->first[x]) * c + ch;
+                const double *w = k->real + x * k->taps;
+                double sum = 0;
+                for (int64_t i = 0; i < k->count[x]; i++)
+                    sum += s[i * c] * w[i];
+                *wide++ = (float)sum;
+            }
+}
+
+static void lengthen(const weights *k, const float *wide, int64_t pitch, int64_t height, float *dst)
+{
+    for (int64_t y = 0; y < height; y++)
+        for (int64_t x = 0; x < pitch; x++) {
+            const float *s = wide + k->first[y] * pitch + x;
+            const double *w = k->real + y * k->taps;
+            double sum = 0;
+            for (int64_t i = 0; i < k->count[y]; i++)
+                sum += (double)s[i * pitch] * w[i];
+            *dst++ = (float)sum;
+        }
+}
+
+int rst__image_resize_float(const rst_image *src, int64_t width, int64_t height,
+                            rst_resize_filter filter, float *dst, rst_error *err)
+{
+    const int rc = check_size(width, height, err);
+    if (rc < 0)
+        return rc;
+    const int64_t pitch = width * src->channels;
+    weights across = { 0 }, down = { 0 };
+    float *wide = rst__malloc((size_t)(pitch * src->height) * sizeof *wide);
+    const bool ok = wide && weights_make(&across, src->width, width, filter) &&
+                    weights_make(&down, src->height, height, filter);
+    if (ok) {
+        widen(&across, src, width, wide);
+        lengthen(&down, wide, pitch, height, dst);
+    }
+    weights_free(&across);
+    weights_free(&down);
+    rst__free(wide);
+    return ok ? 0 : rst__fail_nomem(err, "resize");
 }
 
 int64_t rst__make_power_2(int64_t side, int64_t base)

@@ -21,6 +21,15 @@ typedef enum rst_resize_filter {
 int rst__image_resize(const rst_image *src, int64_t width, int64_t height, rst_resize_filter filter,
                       rst_image *out, rst_error *err);
 
+/**
+ * The same on Pillow's float images (mode F), a channel at a time: sums in double, rounded to float
+ * after the rows and after the columns, and never clipped.
+ *
+ * @param dst  [height][width][channels]
+ */
+int rst__image_resize_float(const rst_image *src, int64_t width, int64_t height,
+                            rst_resize_filter filter, float *dst, rst_error *err);
+
 /** The side that imresize gives: ceil(side * scale); 0 when that makes no sense. */
 int64_t rst__imresize_side(int64_t side, double scale);
 

@@ -5,12 +5,12 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "grad/engine.h"
 #include "metric/feature.h"
 #include "metric/pair.h"
 
-enum { MAX_CHANNELS = 2048 };
-
 static const double THRESHOLD = 0.01;
+static const int64_t channels[RST_PHV_LAYERS] = { 256, 512, 1024, 2048 };
 
 struct rst_phv {
     rst_ctx *c;
@@ -18,12 +18,12 @@ struct rst_phv {
     rst_feature_scaling scaling;
 };
 
-double rst__phv_share(const float *a, const float *b, int64_t channels, double threshold)
+double rst__phv_share(const float *a, const float *b, int64_t n, double threshold)
 {
     int64_t count = 0;
-    for (int64_t i = 0; i < channels; i++)
+    for (int64_t i = 0; i < n; i++)
         count += fabsf(a[i] - b[i]) > (float)threshold;
-    return (double)count / (double)channels;
+    return (double)count / (double)n;
 }
 
 int rst_phv_new(rst_phv **out, rst_ctx *c, const rst_weights *resnet50, rst_phv_range range,
@@ -56,22 +56,21 @@ void rst_phv_free(rst_phv *p)
     rst__free(p);
 }
 
-/* mean[i]: the channel means of stage i. */
-static void means(rst_phv *p, const rst_image *img, rst_tensor **mean)
+int rst__phv_means(rst_phv *p, const rst_image *img, float *mean, rst_error *err)
 {
+    rst_tensor *stage[RST_PHV_LAYERS] = { NULL };
+    rst_begin_nograd(p->c);
     rst_tensor *x = rst__feature_input(rst__upload_image(p->c, img), &p->scaling);
-    int n = rst_module_features(p->net, x, RST_PHV_LAYERS, mean);
-    for (int i = 0; i < RST_PHV_LAYERS; i++)
-        mean[i] = i < n ? rst__spatial_mean(mean[i]) : NULL;
+    if (rst_module_features(p->net, x, RST_PHV_LAYERS, stage) == RST_PHV_LAYERS)
+        for (int i = 0; i < RST_PHV_LAYERS; mean += channels[i++])
+            (void)rst_download(rst__spatial_mean(stage[i]), RST_NCHW, mean);
+    return rst_end(p->c, err);
 }
 
-static double share(rst_tensor *a, rst_tensor *b)
+void rst__phv_of_means(const float *a, const float *b, double *value)
 {
-    float va[MAX_CHANNELS], vb[MAX_CHANNELS];
-    if (!a || !b || rst_shape(a).c > MAX_CHANNELS || rst_download(a, RST_NCHW, va) < 0 ||
-        rst_download(b, RST_NCHW, vb) < 0)
-        return 0;
-    return rst__phv_share(va, vb, rst_shape(a).c, THRESHOLD);
+    for (int i = 0; i < RST_PHV_LAYERS; a += channels[i], b += channels[i], i++)
+        value[i] = rst__phv_share(a, b, channels[i], THRESHOLD);
 }
 
 int rst_phv_compare(rst_phv *p, const rst_image *fake, const rst_image *real, double *value,
@@ -80,15 +79,11 @@ int rst_phv_compare(rst_phv *p, const rst_image *fake, const rst_image *real, do
     int rc = rst__image_pair(fake, real, "phv", err);
     if (rc < 0)
         return rc;
-    rst_tensor *a[RST_PHV_LAYERS] = { NULL }, *b[RST_PHV_LAYERS] = { NULL };
-    double v[RST_PHV_LAYERS];
-    rst_begin_nograd(p->c);
-    means(p, fake, a);
-    means(p, real, b);
-    for (int i = 0; i < RST_PHV_LAYERS; i++)
-        v[i] = share(a[i], b[i]);
-    rc = rst_end(p->c, err);
-    for (int i = 0; rc == 0 && i < RST_PHV_LAYERS; i++)
-        value[i] = v[i];
+    float a[RST__PHV_MEANS], b[RST__PHV_MEANS];
+    rc = rst__phv_means(p, fake, a, err);
+    if (rc == 0)
+        rc = rst__phv_means(p, real, b, err);
+    if (rc == 0)
+        rst__phv_of_means(a, b, value);
     return rc;
 }

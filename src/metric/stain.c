@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "image/stain.h"
 #include "metric/pair.h"
+#include "metric/stain.h"
 
 enum { DAB = 1, PIECE = 1 << 14 };
 
@@ -92,6 +93,36 @@ int rst_stain_add(rst_stain_sums *s, const rst_image *real, const rst_image *fak
         rst_stain_merge(s, &part[p]);
     rst__free(part);
     return 0;
+}
+
+/* Spread --------------------------------------------------------------------------------------- */
+
+/* Pure red has a density of -1.68 ..., yellow one of 3.69. */
+static const double FIRST_BIN = -1.7, BINS_PER_UNIT = 750;
+
+void rst__stain_count(int64_t bin[RST__STAIN_BINS], const rst_image *img)
+{
+    tables t;
+    make_tables(&t);
+    const uint8_t *p = img->px;
+    for (int64_t i = 0; i < img->width * img->height; i++, p += 3) {
+        const double od = t.dab[0][p[0]] + t.dab[1][p[1]] + t.dab[2][p[2]];
+        const int k = (int)((od - FIRST_BIN) * BINS_PER_UNIT);
+        bin[k < 0 ? 0 : k < RST__STAIN_BINS ? k : RST__STAIN_BINS - 1]++;
+    }
+}
+
+double rst__stain_quantile(const int64_t bin[RST__STAIN_BINS], double p)
+{
+    int64_t total = 0, below = 0;
+    for (int k = 0; k < RST__STAIN_BINS; k++)
+        total += bin[k];
+    for (int k = 0; k < RST__STAIN_BINS; below += bin[k++]) {
+        const double due = p * (double)total - (double)below;
+        if (bin[k] > 0 && due <= (double)bin[k])
+            return FIRST_BIN + (k + due / (double)bin[k]) / BINS_PER_UNIT;
+    }
+    return (double)NAN;
 }
 
 /* Results -------------------------------------------------------------------------------------- */

@@ -1,25 +1,75 @@
 /* SPDX-License-Identifier: MIT */
 #include <restain/evaluate.h>
 
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "cli/report.h"
+#include "cli/report_scores.h"
 #include "cli/verbs.h"
 
-enum { JSON, ALPHA, GRAY, QUIET, COUNT };
+enum {
+    PROTOCOL,
+    METRICS,
+    LPIPS,
+    WEIGHTS,
+    CACHE,
+    REWRITE,
+    SEED,
+    RESAMPLES,
+    COMPARE,
+    TABLE,
+    JSON,
+    CSV,
+    THREADS,
+    ALPHA,
+    GRAY,
+    QUIET,
+    COUNT
+};
 
 static const cli_option options[COUNT] = {
-    [JSON] = { "json", 0, CLI_PATH, "FILE", .help = "Also write the numbers as JSON" },
+    [PROTOCOL] = { "protocol", 0, CLI_WORD, .words = "asp-2023|clean|bci-2022", .usual = "asp-2023",
+                   .help = "Whose definitions: ASP's evaluate.py, which most tables come from; the "
+                           "metrics as their authors define them; BCI's evaluate.py" },
+    [METRICS] = { "metrics", 0, CLI_TEXT, "LIST",
+                  .help = "Some of ssim,psnr,stain,lpips,phv,fid,kid",
+                  .otherwise = "all that the protocol has and weights are there for" },
+    [LPIPS] = { "lpips-net", 0, CLI_WORD, .words = "alex|vgg|squeeze", .usual = "alex",
+                .help = "The network of LPIPS" },
+    [WEIGHTS] = { "weights", 0, CLI_PATH, "DIR",
+                  .help = "Where the networks' files are, as they are published: "
+                          "alexnet-owt-7be5be79.pth and LPIPS's alex.pth, resnet50-0676ba61.pth, "
+                          "pt_inception-2015-12-05-6726825d.pth, inception_v3_google-0cc3c7bd.pth. "
+                          "What is missing is said, and its metric left out",
+                  .otherwise = "$RESTAIN_WEIGHTS" },
+    [CACHE] = { "feature-cache", 0, CLI_PATH, "DIR",
+                .help = "Keep the networks' features of pictures here, for later runs" },
+    [REWRITE] = { "rewrite-real", 0, CLI_FLAG,
+                  .help =
+                      "Take from the real pictures what ASP's test.py takes when it writes them "
+                      "beside its results: values 1 to 63 lose one" },
+    [SEED] = { "seed", 0, CLI_INT, "N", .lo = 0, .hi = 9007199254740992.0, .usual = "0",
+               .help = "Of intervals and KID's subsets; 0: KID's is the protocol's own" },
+    [RESAMPLES] = { "resamples", 0, CLI_INT, "N", .lo = 100, .hi = 1000000, .usual = "1000",
+                    .help = "How often pairs are drawn anew for an interval" },
+    [COMPARE] = { "compare", 0, CLI_FLAG,
+                  .help = "Several folders of virtual pictures; each is compared with the first, "
+                          "pair by pair" },
+    [TABLE] = { "table", 0, CLI_WORD, .words = "full|paper", .usual = "full",
+                .help = "What is printed: everything, or a line in the columns of the paper's "
+                        "tables" },
+    [JSON] = { "json", 0, CLI_PATH, "FILE", .help = "Also write everything as JSON, pairs too" },
+    [CSV] = { "csv", 0, CLI_PATH, "FILE", .help = "Also write a line for each pair" },
+    [THREADS] = { "threads", 0, CLI_INT, "N", .lo = 1, .hi = 256, .help = "Threads",
+                  .otherwise = "as many as the machine has" },
     [ALPHA] = { "alpha", 0, CLI_WORD, .words = "refuse|drop|white", .usual = "refuse",
                 .help = "What to do with transparency: make it an error, take it away, or lay the "
                         "image on white" },
     [GRAY] = { "gray-to-rgb", 0, CLI_FLAG, .help = "Use grey images as three equal channels" },
-    [QUIET] = { "quiet", 'q', CLI_FLAG, .help = "Only the table" },
+    [QUIET] = { "quiet", 'q', CLI_FLAG, .help = "Only the tables" },
 };
 
 static int tell(void *user, int64_t done, int64_t total)
@@ -29,90 +79,112 @@ static int tell(void *user, int64_t done, int64_t total)
     return 0;
 }
 
-static void print_table(const rst_evaluation *e)
+/* "ssim,fid" as bits. */
+static int parse_metrics(const char *text, unsigned *out, rst_error *err)
 {
-    const rst_evaluation_scores *g;
-    (void)printf("%-6s %6s %7s %7s %7s %7s %9s %9s %8s %8s\n", "level", "images", "SSIM", "PSNR",
-                 "DAB r", "tile r", "DAB real", "DAB virt", "area rl", "area vt");
-    for (int i = 0; (g = rst_evaluation_group(e, i)); i++)
-        (void)printf("%-6s %6lld %7.4f %7.3f %7.4f %7.4f %9.5f %9.5f %8.5f %8.5f\n", g->name,
-                     (long long)g->images, g->ssim, g->psnr, g->stain.r, g->tile_r,
-                     g->stain.real.mean, g->stain.fake.mean, g->stain.real.positive,
-                     g->stain.fake.positive);
+    for (const char *p = text; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+        const size_t len = strcspn(p, ",");
+        int m = 0;
+        while (m < RST_METRICS && (strlen(rst_metric_name((rst_metric)m)) != len ||
+                                   strncmp(rst_metric_name((rst_metric)m), p, len) != 0))
+            m++;
+        if (m == RST_METRICS)
+            return rst_fail(err, RST_EINVAL,
+                            "--metrics: '%.*s' is none of ssim, psnr, stain, lpips, phv, fid, kid",
+                            (int)len, p);
+        *out |= 1u << m;
+    }
+    return 0;
 }
 
-/* JSON has no infinity and no NaN. */
-static json_t *number(double v)
+static int get_options(const cli_args *a, rst_evaluate_options *o, rst_error *err)
 {
-    return isfinite(v) ? json_real(v) : json_null();
+    const cli_value *v = a->value;
+    *o = (rst_evaluate_options){
+        .read = { .alpha = (rst_image_alpha)v[ALPHA].i, .gray_to_rgb = v[GRAY].given },
+        .protocol = (rst_protocol)v[PROTOCOL].i,
+        .lpips_net = (rst_lpips_net)v[LPIPS].i,
+        .weights = v[WEIGHTS].given ? v[WEIGHTS].text : getenv("RESTAIN_WEIGHTS"),
+        .cache = v[CACHE].text,
+        .rewrite_real = v[REWRITE].given,
+        .seed = (uint64_t)v[SEED].i,
+        .resamples = (int)v[RESAMPLES].i,
+        .threads = (int)v[THREADS].i,
+        .progress = tell,
+    };
+    return v[METRICS].given ? parse_metrics(v[METRICS].text, &o->metrics, err) : 0;
 }
 
-static json_t *group_json(const rst_evaluation_scores *g)
+static int compare(cli_scores *s, rst_error *err)
 {
-    const rst_stain_agreement *s = &g->stain;
-    return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i}", "level",
-                     g->name, "images", (json_int_t)g->images, "ssim", number(g->ssim), "psnr_db",
-                     number(g->psnr), "dab_r", number(s->r), "dab_tile_r", number(g->tile_r),
-                     "dab_mean_real", number(s->real.mean), "dab_mean_virtual",
-                     number(s->fake.mean), "dab_area_real", number(s->real.positive),
-                     "dab_area_virtual", number(s->fake.positive), "level_proxy_real",
-                     s->real.level, "level_proxy_virtual", s->fake.level);
-}
-
-static int write_json(const rst_evaluation *e, const char *path, rst_error *err)
-{
-    const rst_evaluation_scores *g;
-    json_t *groups = json_array();
-    bool ok = groups != NULL;
-    for (int i = 0; ok && (g = rst_evaluation_group(e, i)); i++)
-        ok = json_array_append_new(groups, group_json(g)) == 0;
-    json_t *all = json_pack("{s:i, s:s, s:o}", "schema", 1, "protocol",
-                            "SSIM 7x7 uniform per channel, PSNR per image, DAB by fixed vectors, "
-                            "pooled over pixels",
-                            "groups", groups);
-    char *text = ok && all ? json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
-    int rc =
-        text ? rst__file_write(path, text, strlen(text), err) : rst__fail_nomem(err, "evaluation");
-    free(text); /* allow free: jansson made it */
-    json_decref(all);
+    int rc = 0;
+    for (int i = 0; rc == 0 && i + 1 < s->runs; i++)
+        rc = rst_evaluation_compare(&s->change[i], s->run[0], s->run[i + 1], err);
     return rc;
+}
+
+static int tell_all(const cli_args *a, const cli_scores *s, rst_error *err)
+{
+    const cli_value *v = a->value;
+    if (v[TABLE].i)
+        cli_scores_paper(s);
+    else
+        cli_scores_print(s);
+    int rc = v[JSON].given ? cli_scores_json(s, v[JSON].text, err) : 0;
+    return rc == 0 && v[CSV].given ? cli_scores_csv(s, v[CSV].text, err) : rc;
 }
 
 static int run(const cli_args *a, rst_error *err)
 {
     const cli_value *v = a->value;
-    const rst_evaluate_options o = { .read = { .alpha = (rst_image_alpha)v[ALPHA].i,
-                                               .gray_to_rgb = v[GRAY].given },
-                                     .progress = tell };
-    rst_evaluation *e;
+    const int runs = a->files - 1;
+    rst_evaluate_options o;
     if (v[QUIET].given)
         cli_report_quiet();
-    int rc = rst_evaluate(&e, a->file[0], a->file[1], &o, err);
+    if (runs > 1 && !v[COMPARE].given)
+        return rst_fail(err, RST_EINVAL, "evaluate: REAL and VIRTUAL, or several with --compare");
+    if (runs < 2 && v[COMPARE].given)
+        return rst_fail(err, RST_EINVAL, "--compare: REAL and two folders or more");
+    int rc = get_options(a, &o, err);
     if (rc < 0)
         return rc;
-    print_table(e);
-    if (v[JSON].given)
-        rc = write_json(e, v[JSON].text, err);
-    rst_evaluation_free(e);
+    cli_scores s = { .run = rst__calloc((size_t)runs, sizeof *s.run),
+                     .runs = runs,
+                     .change = rst__calloc((size_t)runs, sizeof *s.change) };
+    rc = s.run && s.change ? rst_evaluate_runs(s.run, a->file[0], a->file + 1, runs, &o, err)
+                           : rst__fail_nomem(err, "evaluation");
+    if (rc == 0)
+        rc = compare(&s, err);
+    if (rc == 0)
+        rc = tell_all(a, &s, err);
+    for (int i = 0; s.run && i < runs; i++)
+        rst_evaluation_free(s.run[i]);
+    rst__free(s.run);
+    rst__free(s.change);
     return rc;
 }
 
 const cli_verb cli_verb_evaluate = {
     .name = "evaluate",
-    .usage = "[OPTION...] REAL VIRTUAL",
+    .usage = "[OPTION...] REAL VIRTUAL [VIRTUAL...]",
     .brief = "compare virtual stains with real ones",
     .text = "Compares the pictures of two folders, paired by their names, two pictures, or two "
-            "slides of one size, tile by tile. Prints "
-            "the means of SSIM and PSNR as ASP's and BCI's code compute them, and how well the "
-            "brown agrees: Pearson's r of DAB optical density over all pixels (DAB r) and over the "
-            "pictures' means (tile r), the means, and the share of pixels with an optical density "
-            "above 0.15 (area). Where names end in a HER2 level, as BCI's do (00012_test_2+), "
-            "there is a line for each.",
+            "slides of one size, tile by tile. Each metric is told with the protocol that it "
+            "follows, because the same name stands for other numbers elsewhere: SSIM by other "
+            "windows, FID by other ways to resize, KID by other networks and subsets. Means have "
+            "intervals by resampling pairs. SSIM, PSNR and the stain need nothing; LPIPS, PHV, "
+            "FID and KID need networks, which --weights finds.\n"
+            "Stain agreement is about the brown: optical density of DAB, its quantiles and the "
+            "share of pixels above 0.15 (area); Pearson's r over all pixels (DAB r) and over "
+            "the pictures' means (tile r), bias and limits of agreement; a proxy of the HER2 level "
+            "by area and intensity; and colours that cannot be right. Where names end in a HER2 "
+            "level, as BCI's do (00012_test_2+), there is a line for each.",
     .examples = "restain evaluate real virtual\n"
-                "restain evaluate --json scores.json valB results",
+                "restain evaluate --weights ~/.cache/torch/hub --json scores.json valB results\n"
+                "restain evaluate --compare --table paper valB cut asp seed",
     .options = options,
     .count = COUNT,
     .min_files = 2,
-    .max_files = 2,
+    .max_files = -1,
     .run = run,
 };

@@ -1,311 +1,171 @@
 /* SPDX-License-Identifier: MIT */
-/* Folders of real and virtual pictures, compared pair by pair. */
-#include <restain/evaluate.h>
-#include <restain/slide.h>
-
+/* Real and virtual pictures, compared pair by pair. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
-#include "base/file.h"
-#include "data/files.h"
+#include "base/log.h"
+#include "run/evaluate_parts.h"
 
-enum { GROUPS = 1 + RST_STAIN_LEVELS };
+/* What all runs have in common. */
+typedef struct session {
+    rst_evaluate_options o;
+    unsigned metrics; /* that can be computed */
+    rst_metric_use use[RST_METRICS];
+    rst_eval_nets *nets;
+} session;
 
-/* Sums for Pearson's r over pictures. */
-typedef struct moments {
-    double n, x, y, xx, yy, xy;
-} moments;
-
-typedef struct sums {
-    int64_t images;
-    double ssim, psnr;
-    rst_stain_sums stain;
-    moments dab;
-} sums;
-
-struct rst_evaluation {
-    sums sum[GROUPS];
-    int count;
-    rst_evaluation_scores group[GROUPS];
-};
-
-static const char *const level_names[RST_STAIN_LEVELS] = { "0", "1+", "2+", "3+" };
-
-/* The level that a name ends in, or -1. */
-static int level_of(const char *stem)
-{
-    const char *end = strrchr(stem, '_');
-    for (int i = 0; end && i < RST_STAIN_LEVELS; i++)
-        if (strcmp(end + 1, level_names[i]) == 0)
-            return i;
-    return -1;
-}
-
-static int stopped(int64_t done, int64_t total, const char *what, rst_error *err)
-{
-    return rst_fail(err, RST_ECANCELLED, "stopped after %lld of %lld %s", (long long)done,
-                    (long long)total, what);
-}
-
-/* A pair ----------------------------------------------------------------------------------------
+/* Which metrics ---------------------------------------------------------------------------------
  */
 
-static void add_moments(moments *m, double x, double y)
+static int choose(session *s, rst_error *err)
 {
-    m->n++;
-    m->x += x;
-    m->y += y;
-    m->xx += x * x;
-    m->yy += y * y;
-    m->xy += x * y;
+    const rst_evaluate_options *o = &s->o;
+    const unsigned all = (1u << RST_METRICS) - 1, networks = all & ~0u << RST_METRIC_LPIPS;
+    s->metrics = o->metrics ? o->metrics & all : o->weights ? all : all & ~networks;
+    for (int m = 0; m < RST_METRICS; m++) {
+        if (!(s->metrics >> m & 1) || rst__protocol_has(o->protocol, (rst_metric)m))
+            continue;
+        if (o->metrics)
+            return rst_fail(err, RST_EINVAL, "%s has no %s", rst_protocol_name(o->protocol),
+                            rst_metric_name((rst_metric)m));
+        s->metrics &= ~(1u << m);
+    }
+    if (!o->metrics && !o->weights && rst__protocol_has(o->protocol, RST_METRIC_LPIPS))
+        rst__log(RST_LOG_INFO, "lpips, phv, fid and kid need their networks' published files: "
+                               "--weights DIR, or RESTAIN_WEIGHTS");
+    return 0;
 }
 
-static void add(sums *s, double ssim, double psnr, const rst_stain_sums *stain)
+static int open_session(session *s, const rst_evaluate_options *o, rst_error *err)
 {
-    const rst_stain_agreement a = rst_stain_result(stain);
-    s->images++;
-    s->ssim += ssim;
-    s->psnr += psnr;
-    rst_stain_merge(&s->stain, stain);
-    add_moments(&s->dab, a.real.mean, a.fake.mean);
+    *s = (session){ .o = o ? *o : (rst_evaluate_options){ .seed = 0 } };
+    if ((unsigned)s->o.protocol >= RST_PROTOCOLS || (unsigned)s->o.lpips_net > RST_LPIPS_SQUEEZE ||
+        s->o.resamples < 0 || s->o.threads < 0)
+        return rst_fail(err, RST_EINVAL, "evaluate: options out of range");
+    s->o.resamples = s->o.resamples ? s->o.resamples : 1000;
+    int rc = choose(s, err);
+    if (rc == 0)
+        rc = rst__eval_nets_new(&s->nets, &s->o, &s->metrics, s->use, err);
+    for (int m = 0; rc == 0 && s->metrics == 0 && m < RST_METRICS; m++)
+        if (s->use[m].skipped[0])
+            rc = rst_fail(err, RST_EINPUT, "nothing to compute: %s", s->use[m].skipped);
+    return rc;
 }
 
-static int read_rgb(rst_image *out, const char *path, const rst_image_read_options *o,
+/* A run -----------------------------------------------------------------------------------------
+ */
+
+static int open_run(rst_evaluation **out, const session *s, const char *real, const char *fake,
                     rst_error *err)
 {
-    int rc = rst_image_read(out, path, o, err);
-    return rc < 0 ? rc : rst_image_require_channels(out, path, 3, err);
-}
-
-static int compare(rst_evaluation *e, const rst_image *real, const rst_image *fake, int level,
-                   rst_error *err)
-{
-    rst_stain_sums stain = { 0 };
-    double ssim, psnr;
-    int rc = rst_ssim(fake, real, NULL, &ssim, err);
-    if (rc == 0)
-        rc = rst_psnr(fake, real, &psnr, err);
-    if (rc == 0)
-        rc = rst_stain_add(&stain, real, fake, err);
+    const rst_evaluate_options *o = &s->o;
+    rst_evaluation *e = rst__calloc(1, sizeof *e);
+    *out = e;
+    if (!e || !(e->real = rst__strdup(real)) || !(e->fake = rst__strdup(fake)))
+        return rst__fail_nomem(err, "evaluation");
+    int rc = rst__eval_source_open(&e->source, e->real, e->fake, err);
     if (rc < 0)
         return rc;
-    add(&e->sum[0], ssim, psnr, &stain);
-    if (level >= 0)
-        add(&e->sum[1 + level], ssim, psnr, &stain);
+    e->facts = (rst_evaluation_facts){ .real = e->real,
+                                       .fake = e->fake,
+                                       .protocol = o->protocol,
+                                       .rewrite_real = o->rewrite_real,
+                                       .slides = e->source.tile_name != NULL,
+                                       .rows = e->source.count,
+                                       .seed = o->seed,
+                                       .resamples = o->resamples };
+    e->row = rst__calloc((size_t)e->source.count, sizeof *e->row);
+    if (!e->row)
+        return rst__fail_nomem(err, "evaluation");
+    memcpy(e->use, s->use, sizeof e->use);
+    for (int m = 0; m < RST_METRICS; m++) {
+        e->use[m].done = s->metrics >> m & 1;
+        if (e->use[m].done)
+            rst__protocol_describe((rst_metric)m, o, e->facts.rows, &e->use[m]);
+    }
+    e->sets = (rst_evaluation_sets){ .fid = (double)NAN,
+                                     .kid = (double)NAN,
+                                     .kid_deviation = (double)NAN };
     return 0;
 }
 
-static int one_pair(rst_evaluation *e, const rst_file_item *a, const rst_file_item *b,
-                    const rst_evaluate_options *o, rst_error *err)
+static int do_run(rst_evaluation *e, session *s, rst_eval_progress *news, rst_error *err)
 {
-    rst_image real = RST_IMAGE_INIT, fake = RST_IMAGE_INIT;
-    rst_error why = RST_ERROR_INIT;
-    int rc = read_rgb(&real, a->path, &o->read, err);
+    int rc = rst__eval_nets_begin(s->nets, e->facts.rows, err);
     if (rc == 0)
-        rc = read_rgb(&fake, b->path, &o->read, err);
-    if (rc == 0 && (rc = compare(e, &real, &fake, level_of(a->stem), &why)) < 0)
-        rc = rst_fail(err, rc == RST_EINVAL ? RST_EFORMAT : rc, "%s and %s: %s", a->path, b->path,
-                      why.msg);
-    rst_image_free(&real);
-    rst_image_free(&fake);
-    return rc;
-}
-
-/* Slides ----------------------------------------------------------------------------------------
- */
-
-enum { TILE = 512 };
-
-typedef struct slides {
-    rst_slide *s[2]; /* real, virtual */
-    int64_t w, h;
-} slides;
-
-/* @return 1 when both files are slides, 0 when one of them is a mere picture, or an error */
-static int open_slides(slides *p, const char *real, const char *fake, rst_error *err)
-{
-    const char *const path[2] = { real, fake };
-    for (int i = 0; i < 2; i++) {
-        rst_error why = RST_ERROR_INIT;
-        if (rst_slide_open(&p->s[i], path[i], NULL, &why) < 0)
-            return 0; /* reading it as a picture will tell more */
-        const rst_slide_info *f = rst_slide_describe(p->s[i]);
-        if (strcmp(f->reader, "image") == 0)
-            return 0;
-        if (i && (f->width != p->w || f->height != p->h))
-            return rst_fail(err, RST_EFORMAT, "%s is %lld x %lld pixels, %s %lld x %lld", real,
-                            (long long)p->w, (long long)p->h, fake, (long long)f->width,
-                            (long long)f->height);
-        p->w = f->width;
-        p->h = f->height;
-    }
-    return 1;
-}
-
-/* A side is cut into n parts of nearly the same length, at least a tile's. */
-static int64_t parts(int64_t side)
-{
-    return side >= TILE ? side / TILE : 1;
-}
-
-static int one_tile(rst_evaluation *e, const slides *p, int64_t i, int64_t j, rst_error *err)
-{
-    const int64_t nx = parts(p->w), ny = parts(p->h);
-    const int64_t x = i * p->w / nx, y = j * p->h / ny;
-    const int64_t w = (i + 1) * p->w / nx - x, h = (j + 1) * p->h / ny - y;
-    rst_image img[2] = { RST_IMAGE_INIT, RST_IMAGE_INIT };
-    int rc = 0;
-    for (int k = 0; rc == 0 && k < 2; k++) {
-        rc = rst_image_new(&img[k], w, h, 3, err);
-        if (rc == 0)
-            rc = rst_slide_read(p->s[k], 0, x, y, w, h, img[k].px, err);
-    }
+        rc = rst__eval_pass(e, s->nets, s->metrics, &s->o, news, err);
+    rst__eval_source_close(&e->source);
     if (rc == 0)
-        rc = compare(e, &img[0], &img[1], -1, err);
-    rst_image_free(&img[0]);
-    rst_image_free(&img[1]);
-    return rc;
+        rc = rst__eval_nets_sets(s->nets, &s->o, e->use, &e->sets, err);
+    return rc < 0 ? rc : rst__eval_summarise(e, err);
 }
 
-static int all_tiles(rst_evaluation *e, const slides *p, const rst_evaluate_options *o,
-                     rst_error *err)
-{
-    const int64_t nx = parts(p->w), n = nx * parts(p->h);
-    for (int64_t i = 0; i < n; i++) {
-        int rc = one_tile(e, p, i % nx, i / nx, err);
-        if (rc < 0)
-            return rc;
-        if (o->progress && o->progress(o->user, i + 1, n) != 0)
-            return stopped(i + 1, n, "tiles", err);
-    }
-    return 0;
-}
-
-/* @return 1 when they were slides and were compared, 0 when they are none, or an error */
-static int try_slides(rst_evaluation *e, const char *real, const char *fake,
+int rst_evaluate_runs(rst_evaluation **out, const char *real, const char *const *fake, int runs,
                       const rst_evaluate_options *o, rst_error *err)
 {
-    slides p = { { NULL } };
-    if (rst__is_dir(real) || rst__is_dir(fake))
-        return 0;
-    int is = open_slides(&p, real, fake, err);
-    int rc = is > 0 ? all_tiles(e, &p, o, err) : is;
-    rst_slide_close(p.s[0]);
-    rst_slide_close(p.s[1]);
-    return rc < 0 ? rc : is;
-}
-
-/* All pairs -------------------------------------------------------------------------------------
- */
-
-static int all_pairs(rst_evaluation *e, const rst_file_list *real, const rst_file_list *fake,
-                     const rst_evaluate_options *o, rst_error *err)
-{
-    for (int64_t i = 0; i < real->count; i++) {
-        int rc = one_pair(e, &real->item[i], &fake->item[i], o, err);
-        if (rc < 0)
-            return rc;
-        if (o->progress && o->progress(o->user, i + 1, real->count) != 0)
-            return stopped(i + 1, real->count, "pairs", err);
-    }
-    return 0;
-}
-
-/* A folder's pictures, or one picture, whose name then does not matter. */
-static int list(rst_file_list *l, const char *path, bool folder, rst_error *err)
-{
-    if (folder)
-        return rst__files_walk(l, path, err);
-    int rc = rst__files_begin(l, ".", err);
-    rst__free(l->folder);
-    l->folder = rst__strdup(path);
-    l->item = rst__calloc(1, sizeof *l->item);
-    if (rc < 0 || !l->folder || !l->item)
-        return rst__fail_nomem(err, path);
-    l->count = l->cap = 1;
-    l->item[0] = (rst_file_item){ rst__strdup(path), rst__strdup("") };
-    return l->item[0].path && l->item[0].stem ? 0 : rst__fail_nomem(err, path);
-}
-
-/* Whose name has no file to compare with. */
-static int check_there(const char *path, rst_error *err)
-{
-    return rst__exists(path) ? 0 : rst_fail(err, RST_EINPUT, "%s: No such file or directory", path);
-}
-
-static int list_both(rst_file_list *a, rst_file_list *b, const char *real, const char *fake,
-                     rst_error *err)
-{
-    const bool folder = rst__is_dir(real);
-    int rc = check_there(real, err);
+    session s;
+    rst_eval_progress news = { 0, 0 };
+    for (int i = 0; i < runs; i++)
+        out[i] = NULL;
+    int rc = open_session(&s, o, err);
+    for (int i = 0; rc == 0 && i < runs; i++)
+        if ((rc = open_run(&out[i], &s, real, fake[i], err)) == 0)
+            news.total += out[i]->facts.rows;
+    for (int i = 0; rc == 0 && i < runs; i++)
+        rc = do_run(out[i], &s, &news, err);
     if (rc == 0)
-        rc = check_there(fake, err);
-    if (rc < 0)
-        return rc;
-    if (folder != rst__is_dir(fake))
-        return rst_fail(err, RST_EINVAL, "%s and %s: one is a folder and one is not", real, fake);
-    rc = list(a, real, folder, err);
-    if (rc == 0)
-        rc = list(b, fake, folder, err);
-    return rc < 0 ? rc : rst__files_pair(a, b, err);
-}
-
-static double pearson(const moments *m)
-{
-    const double cov = m->xy - m->x * m->y / m->n;
-    const double vx = m->xx - m->x * m->x / m->n, vy = m->yy - m->y * m->y / m->n;
-    return m->n >= 2 && vx > 0 && vy > 0 ? cov / sqrt(vx * vy) : NAN;
-}
-
-static void finish(rst_evaluation *e)
-{
-    for (int i = 0; i < GROUPS; i++) {
-        const sums *s = &e->sum[i];
-        if (s->images == 0)
-            continue;
-        rst_evaluation_scores *g = &e->group[e->count++];
-        *g = (rst_evaluation_scores){ .images = s->images,
-                                      .ssim = s->ssim / (double)s->images,
-                                      .psnr = s->psnr / (double)s->images,
-                                      .stain = rst_stain_result(&s->stain),
-                                      .tile_r = pearson(&s->dab) };
-        (void)snprintf(g->name, sizeof g->name, "%s", i ? level_names[i - 1] : "all");
+        rc = rst__eval_nets_save(s.nets, err);
+    rst__eval_nets_free(s.nets);
+    for (int i = 0; rc < 0 && i < runs; i++) {
+        rst_evaluation_free(out[i]);
+        out[i] = NULL;
     }
+    return rc;
 }
 
 int rst_evaluate(rst_evaluation **out, const char *real, const char *fake,
                  const rst_evaluate_options *o, rst_error *err)
 {
-    static const rst_evaluate_options usual = { 0 };
-    rst_file_list a = { 0 }, b = { 0 };
-    rst_evaluation *e = rst__calloc(1, sizeof *e);
-    o = o ? o : &usual;
-    const int done = e ? try_slides(e, real, fake, o, err) : rst__fail_nomem(err, "evaluation");
-    int rc = done < 0 ? done : 0;
-    if (done == 0)
-        rc = list_both(&a, &b, real, fake, err);
-    if (done == 0 && rc == 0)
-        rc = all_pairs(e, &a, &b, o, err);
-    rst__files_free(&a);
-    rst__files_free(&b);
-    if (rc < 0) {
-        rst__free(e);
-        return rc;
-    }
-    finish(e);
-    *out = e;
-    return 0;
+    return rst_evaluate_runs(out, real, &fake, 1, o, err);
 }
 
 void rst_evaluation_free(rst_evaluation *e)
 {
+    if (!e)
+        return;
+    rst__eval_source_free(&e->source);
+    rst__free(e->row);
+    rst__free(e->real);
+    rst__free(e->fake);
     rst__free(e);
+}
+
+/* Reading ---------------------------------------------------------------------------------------
+ */
+
+rst_evaluation_facts rst_evaluation_describe(const rst_evaluation *e)
+{
+    return e->facts;
+}
+
+const rst_metric_use *rst_evaluation_metric(const rst_evaluation *e, rst_metric m)
+{
+    return &e->use[m];
+}
+
+const rst_evaluation_row *rst_evaluation_row_at(const rst_evaluation *e, int64_t i)
+{
+    return i >= 0 && i < e->facts.rows ? &e->row[i] : NULL;
 }
 
 const rst_evaluation_scores *rst_evaluation_group(const rst_evaluation *e, int i)
 {
-    return i >= 0 && i < e->count ? &e->group[i] : NULL;
+    return i >= 0 && i < e->facts.groups ? &e->group[i] : NULL;
+}
+
+const rst_evaluation_sets *rst_evaluation_distances(const rst_evaluation *e)
+{
+    return &e->sets;
 }

@@ -163,10 +163,12 @@ RST_API int rst_module_find(const rst_module *m, const char *name);
 RST_API int64_t rst_module_param_count(const rst_module *m);
 
 typedef enum rst_init_kind {
-    RST_INIT_NORMAL,    /**< N(0, gain^2) */
-    RST_INIT_XAVIER,    /**< N(0, gain^2 * 2/(fan_in+fan_out)) */
-    RST_INIT_KAIMING,   /**< N(0, 2/fan_in) */
-    RST_INIT_ORTHOGONAL /**< orthonormal rows or columns, times gain */
+    RST_INIT_NORMAL,     /**< N(0, gain^2) */
+    RST_INIT_XAVIER,     /**< N(0, gain^2 * 2/(fan_in+fan_out)) */
+    RST_INIT_KAIMING,    /**< N(0, 2/fan_in) */
+    RST_INIT_ORTHOGONAL, /**< orthonormal rows or columns, times gain */
+    RST_INIT_RRDB /**< BSRGAN's: KAIMING times 0.1 in dense blocks, elsewhere PyTorch's default
+                       U(-1/sqrt(fan_in), 1/sqrt(fan_in)) */
 } rst_init_kind;
 
 /**
@@ -302,7 +304,8 @@ typedef struct rst_schedule {
     int n_epochs,
         n_epochs_decay;  /**< constant, then falling (LINEAR); n_epochs is COSINE's period */
     int epoch_count;     /**< first epoch of this run, from 1 */
-    int decay_epochs;    /**< STEP: a tenth every so many (lr_decay_iters) */
+    int decay_epochs;    /**< STEP: down every so many (lr_decay_iters) */
+    double gamma;        /**< STEP: by this factor; 0: 0.1 */
     bool step_at_start;  /**< pix2pix and BCI: before each epoch; CUT and ASP: after it */
     double factor, best; /**< PLATEAU's state; rst_schedule_start sets it */
     int bad;

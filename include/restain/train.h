@@ -114,8 +114,16 @@ typedef enum rst_data_layout {
     RST_DATA_BCI,          /**< HE/PHASE, IHC/PHASE [bci] */
     RST_DATA_SPLITS,       /**< PHASE/HE, PHASE/IHC or PHASE/input, PHASE/label [splits] */
     RST_DATA_SIDE_BY_SIDE, /**< PHASE: files with A in the left half, B in the right one [ab] */
-    RST_DATA_MANIFEST      /**< a table: tab-separated split, he, ihc, ... [manifest] */
+    RST_DATA_MANIFEST,     /**< a table: tab-separated split, he, ihc, ... [manifest] */
+    RST_DATA_TILES /**< PHASE, or the folder itself: pictures of one kind, for a super-resolver
+                        [tiles] */
 } rst_data_layout;
+
+/** How a super-resolver's small pictures are made of large ones. */
+typedef enum rst_degradation {
+    RST_DEGRADATION_BSRGAN, /**< blur, noise and JPEG of all kinds (spec 14.6) [bsrgan] */
+    RST_DEGRADATION_BICUBIC /**< reduced bicubically and nothing else [bicubic] */
+} rst_degradation;
 
 /** What makes a validation the best so far; the model it was made with is kept. */
 typedef enum rst_train_best {
@@ -145,9 +153,10 @@ typedef struct rst_train_options {
     bool unpaired;    /**< --dataset-mode unaligned */
     bool multimag;    /**< on several magnifications: the data set's, or made as they are drawn */
     double mm_native; /**< share of magnification 1 that is the pair as it is (spec 5.3) */
-    const char *sr_x2, *sr_x4; /**< super-resolvers that make them; NULL both: bicubic */
-    int64_t sr_tile;           /**< what these take at a time, in pixels a side; 0: 256 */
-    int64_t uniform;           /**< side of what is made; 0: that of the pictures */
+    const char *sr_x2, *sr_x4;   /**< super-resolvers that make them; NULL both: bicubic */
+    int64_t sr_tile;             /**< what these take at a time, in pixels a side; 0: 256 */
+    int64_t uniform;             /**< side of what is made; 0: that of the pictures */
+    rst_degradation degradation; /**< of super-resolvers */
     rst_image_alpha alpha;
     bool gray_to_rgb;
     rst_sampling sampling;
@@ -162,11 +171,13 @@ typedef struct rst_train_options {
     rst_lr_policy lr_policy;
     double lr;
     int lr_decay_iters;      /**< STEP */
+    double lr_gamma;         /**< STEP: what the rate is multiplied by; 0: 0.1 */
     bool lr_step_at_start;   /**< pix2pix and BCI (spec 6.2) */
     int64_t steps_per_epoch; /**< 0: the data set's size over the batch's */
     int64_t max_steps;       /**< end early; 0: after the last epoch */
 
     const char *name, *checkpoints_dir;
+    const char *init_from; /**< a model whose weights the generator begins with; NULL: drawn ones */
     bool resume, overwrite;
     int64_t save_every_steps; /**< 0: at the end of every epoch */
     int save_epoch_freq;      /**< keep <epoch>_net_G too, every so many epochs; 0: never */
@@ -201,6 +212,7 @@ RST_API int rst_train_preset(const char *method, rst_train_options *out, rst_err
 /** What a run will take. */
 typedef struct rst_train_forecast {
     int64_t pairs, val_pairs, steps_per_epoch, steps;
+    bool tiles;     /**< those are single pictures */
     int64_t params; /**< of all networks */
     int networks;
     const char *network[6];

@@ -19,6 +19,11 @@ static bool is_generator(const rst_arch *a)
            a->family == RST_NET_STAINNET;
 }
 
+static bool is_resolver(const rst_arch *a)
+{
+    return a->family == RST_NET_RRDB;
+}
+
 static bool is_judge(const rst_arch *a)
 {
     return a->family == RST_NET_PATCHGAN || a->family == RST_NET_PIXEL;
@@ -38,6 +43,7 @@ static int replace(const cli_option *o, const char *name, rst_arch *net,
     if (n.family == net->family) {
         if (strcmp(name, "n_layers") != 0) /* has as many as --n-layers-D says */
             net->blocks = n.blocks;
+        net->scale = n.scale;
         return 0;
     }
     n.input_nc = net->input_nc;
@@ -56,7 +62,9 @@ static int replace(const cli_option *o, const char *name, rst_arch *net,
 static int set_net_g(const cli_option *o, const cli_value *v, void *options, rst_error *err)
 {
     rst_train_options *t = options;
-    return replace(o, v->text, &t->m.net_g, is_generator, "generator", err);
+    const bool resolves = is_resolver(&t->m.net_g); /* as the method's */
+    return replace(o, v->text, &t->m.net_g, resolves ? is_resolver : is_generator,
+                   resolves ? "super-resolver" : "generator", err);
 }
 
 static void show_net_g(const void *options, rst_str *out)
@@ -77,6 +85,24 @@ static void show_net_d(const void *options, rst_str *out)
     char name[32];
     const rst_train_options *t = options;
     rst__str_add(out, rst_arch_name(&t->m.net_d, name));
+}
+
+/* Blocks have no option of their own in other generators: their names count them. */
+static int set_nb(const cli_option *o, const cli_value *v, void *options, rst_error *err)
+{
+    rst_train_options *t = options;
+    (void)o;
+    (void)err;
+    if (is_resolver(&t->m.net_g))
+        t->m.net_g.blocks = (int)v->i;
+    return 0;
+}
+
+static void show_nb(const void *options, rst_str *out)
+{
+    const rst_train_options *t = options;
+    if (is_resolver(&t->m.net_g))
+        rst__str_printf(out, "%d", t->m.net_g.blocks);
 }
 
 /* Lists -----------------------------------------------------------------------------------------
@@ -261,10 +287,10 @@ static const cli_option table[] = {
 
     { "dataroot", 0, CLI_PATH, "DIR", AT(dataroot), .group = "Data",
       .help = "The data set's folder, or its table of split, he and ihc; required" },
-    { "layout", 0, CLI_WORD, .words = "auto|folders|bci|splits|ab|manifest", AT(layout),
+    { "layout", 0, CLI_WORD, .words = "auto|folders|bci|splits|ab|manifest|tiles", AT(layout),
       .help =
           "How the files lie: trainA trainB, HE/train IHC/train, train/HE train/IHC, A and B side "
-          "by side in a file, or a table; auto finds out" },
+          "by side in a file, a table, or tiles of one kind (bsrgan); auto finds out" },
     { "direction", 0, CLI_WORD, .words = "AtoB|BtoA", AT(b_to_a),
       .help = "From H&E to IHC, or back" },
     { "sampling", 0, CLI_WORD, .words = "random|shuffle|serial", AT(sampling),
@@ -291,6 +317,9 @@ static const cli_option table[] = {
     { "uniform", 0, CLI_INT, "N", UP_TO(65536), AT(uniform),
       .help = "--multimag as it goes: side in pixels that all are brought to; 0: that of the "
               "pictures" },
+    { "degradation", 0, CLI_WORD, .words = "bsrgan|bicubic", AT(degradation),
+      .help = "How a super-resolver's small pictures are made: with blur, noise and JPEG of all "
+              "kinds, or reduced bicubically and nothing else" },
     { "preprocess", 0, CLI_WORD,
       .words = "crop|resize_and_crop|scale_width|scale_width_and_crop|none", AT(preprocess),
       .help = "What happens to an image before the flip" },
@@ -314,8 +343,15 @@ static const cli_option table[] = {
 
     { "netG", 0, CLI_TEXT, "NAME", .set = set_net_g, .show = show_net_g, .group = "Networks",
       .help = "Generator: resnet_9blocks, resnet_6blocks, ammfi_6blocks, any "
-              "number of blocks, unet_256, unet_128, stainnet" },
-    { "ngf", 0, CLI_INT, "N", .lo = 1, .hi = 4096, AT(m.net_g.width), .help = "Its width" },
+              "number of blocks, unet_256, unet_128, stainnet; of bsrgan rrdbnet_x2, rrdbnet_x4" },
+    { "ngf", 0, CLI_INT, "N", .lo = 1, .hi = 4096, .also = "nf", AT(m.net_g.width),
+      .help = "Its width" },
+    { "nb", 0, CLI_INT, "N", .lo = 1, .hi = 64, .set = set_nb, .show = show_nb,
+      .help = "rrdbnet: blocks" },
+    { "gc", 0, CLI_INT, "N", UP_TO(1024), AT(m.net_g.growth),
+      .help = "rrdbnet: channels that each convolution of a dense block adds" },
+    { "sf", 0, CLI_INT, "N", UP_TO(4), AT(m.net_g.scale),
+      .help = "rrdbnet: how many times it enlarges, 2 or 4" },
     { "stem-k", 0, CLI_INT, "N", UP_TO(MANY), AT(m.net_g.stem_k),
       .help = "Side of its first kernel, 3 or 7" },
     { "ammfi-levels", 0, CLI_INT, "N", UP_TO(MANY), AT(m.net_g.ammfi_levels),
@@ -343,7 +379,7 @@ static const cli_option table[] = {
            AT_NOT(m.net_g.antialias), TWIN(m.net_d.antialias)),
     SWITCH("no-antialias-up", "Transposed convolutions instead of blur-pooling on the way up",
            AT_NOT(m.net_g.antialias_up)),
-    { "init-type", 0, CLI_WORD, .words = "normal|xavier|kaiming|orthogonal", AT(m.init),
+    { "init-type", 0, CLI_WORD, .words = "normal|xavier|kaiming|orthogonal|rrdb", AT(m.init),
       .help = "How fresh weights are drawn" },
     { "init-gain", 0, CLI_REAL, "X", UP_TO(1000), AT(m.init_gain),
       .help = "Scale of normal, xavier and orthogonal" },
@@ -383,7 +419,8 @@ static const cli_option table[] = {
            "Patches of a batch's other images are negatives too", AT(m.nce_all_negatives)),
     SWITCH("flip-equivariance", "FastCUT: the generator's input is mirrored now and then",
            AT(m.flip_equivariance)),
-    WEIGHT("lambda-L1", "pix2pix: weight of L1; Pyramid pix2pix: of its finest level", m.lambda_l1),
+    WEIGHT("lambda-L1", "pix2pix, bsrgan: weight of L1; Pyramid pix2pix: of its finest level",
+           m.lambda_l1),
     WEIGHT("weight-L2", "Pyramid pix2pix: weight of the second level", m.weight_l2),
     WEIGHT("weight-L3", "Pyramid pix2pix: weight of the third level", m.weight_l3),
     WEIGHT("weight-L4", "Pyramid pix2pix: weight of the fourth level", m.weight_l4),
@@ -407,7 +444,9 @@ static const cli_option table[] = {
     { "lr-policy", 0, CLI_WORD, .words = "linear|step|plateau|cosine", AT(lr_policy),
       .help = "How the rate changes" },
     { "lr-decay-iters", 0, CLI_INT, "N", .lo = 1, .hi = MANY, AT(lr_decay_iters),
-      .help = "--lr-policy step: epochs until a tenth of the rate" },
+      .help = "--lr-policy step: epochs until the rate goes down" },
+    { "lr-gamma", 0, CLI_REAL, "X", UP_TO(1), AT(lr_gamma),
+      .help = "--lr-policy step: what the rate is multiplied by then; 0: 0.1" },
     SWITCH("lr-step-at-start", "The rate changes before an epoch, as in pix2pix, not after it",
            AT(lr_step_at_start)),
     { "steps-per-epoch", 0, CLI_INT, "N", UP_TO(MANY), AT(steps_per_epoch),
@@ -423,6 +462,8 @@ static const cli_option table[] = {
       .help = "The run's folder below --checkpoints-dir" },
     { "checkpoints-dir", 0, CLI_PATH, "DIR", AT(checkpoints_dir), .otherwise = "checkpoints",
       .help = "Where runs are kept" },
+    { "init-from", 0, CLI_PATH, "MODEL", AT(init_from), .otherwise = "drawn weights",
+      .help = "Weights that the generator begins with, its own kind's: published or trained here" },
     { "resume", 0, CLI_FLAG, .also = "continue-train", AT(resume), .typed_only = true,
       .help = "Go on from the run's checkpoint, exactly; from the beginning where there is none" },
     { "overwrite", 0, CLI_FLAG, AT(overwrite), .typed_only = true,
@@ -466,7 +507,8 @@ const cli_verb cli_verb_train = {
     .usage = "[CONFIG] --method NAME --dataroot DIR [OPTION...]",
     .brief = "train a network on pairs of H&E and IHC",
     .text =
-        "Trains by one of the published methods. What is not given, on the command line or in a "
+        "Trains by one of the published methods, or, with --method bsrgan, a super-resolver for "
+        "prepare --multimag on tiles of any stain. What is not given, on the command line or in a "
         "configuration file, is as that method was published; names are those of the published "
         "code. --print-config prints all settings of a run.\n"
         "A run lives in a folder, CHECKPOINTS_DIR/NAME: its settings, losses as a table and "
@@ -479,7 +521,9 @@ const cli_verb cli_verb_train = {
         "restain train --method ammfi --dataroot MIST/HER2/TrainValAB --name her2\n"
         "restain train --method ammfi --dataroot MIST/HER2/TrainValAB --name her2 --resume\n"
         "restain train --method asp --lambda-gp 5 --print-config > her2.conf\n"
-        "restain train her2.conf --dataroot MIST/HER2/TrainValAB --dry-run",
+        "restain train her2.conf --dataroot MIST/HER2/TrainValAB --dry-run\n"
+        "restain train --method bsrgan --sf 2 --nf 32 --nb 1 --gc 16 --crop-size 96 --dataroot "
+        "TILES",
     .options = table,
     .count = COUNT,
     .max_files = 0,

@@ -40,8 +40,8 @@ static int dry_run(const rst_train_options *o, rst_error *err)
         return rc;
     cli_time_text(f.seconds, time);
     (void)printf("method:      %s\n", o->method);
-    (void)printf("data:        %lld pairs, %lld to validate with\n", (long long)f.pairs,
-                 (long long)f.val_pairs);
+    (void)printf("data:        %lld %s, %lld to validate with\n", (long long)f.pairs,
+                 f.tiles ? "tiles" : "pairs", (long long)f.val_pairs);
     for (int i = 0; i < f.networks; i++)
         (void)printf("network %s:%*s%.3f M parameters\n", f.network[i],
                      (int)(4 - (int)strlen(f.network[i])), "", (double)f.network_params[i] / 1e6);

@@ -29,6 +29,18 @@ int64_t rst__dataset_pairs(const rst_dataset *d)
     return rst__dataset_count(d) / d->views;
 }
 
+int64_t rst__dataset_pictures(const rst_dataset *d)
+{
+    return d->list[RST_DATA_A].count + d->list[RST_DATA_B].count;
+}
+
+void rst__dataset_picture(const rst_dataset *d, int64_t k, rst_data_side *side, int64_t *item)
+{
+    const int64_t a = d->list[RST_DATA_A].count;
+    *side = k < a ? RST_DATA_A : RST_DATA_B;
+    *item = k < a ? k : k - a;
+}
+
 int64_t rst__dataset_files(const rst_dataset *d)
 {
     const int64_t a = d->list[RST_DATA_A].count;
@@ -112,7 +124,7 @@ int rst__dataset_open(rst_dataset **out, const rst_dataset_options *o, rst_error
     if (!d)
         return rst__fail_nomem(err, o->root);
     d->guessed = o->layout == RST_DATA_AUTO;
-    d->paired = !o->unpaired;
+    d->paired = !o->unpaired && !o->single;
     d->views = 1;
     d->read = o->read;
     d->read.quiet = true; /* files are read again and again; the check speaks */

@@ -19,6 +19,7 @@ typedef struct rst_dataset_options {
     rst_data_layout layout;      /* --layout */
     bool b_to_a;                 /* --direction BtoA: A is the IHC */
     bool unpaired;               /* --dataset-mode unaligned */
+    bool single;                 /* pictures of one kind: no pairs, and one side alone will do */
     int64_t max_size;            /* --max-dataset-size: the first so many; 0: all */
     bool optional;               /* a phase that is not there is no error, and none stands in */
     rst_image_read_options read; /* --gray-to-rgb, --alpha */
@@ -76,6 +77,9 @@ void rst__dataset_close(rst_dataset *d);
 int64_t rst__dataset_count(const rst_dataset *d);
 /** The same, each pair counted once whatever its magnifications: what an epoch draws. */
 int64_t rst__dataset_pairs(const rst_dataset *d);
+/** Pictures of both sides, each for itself; and which the k-th is, those of A first. */
+int64_t rst__dataset_pictures(const rst_dataset *d);
+void rst__dataset_picture(const rst_dataset *d, int64_t k, rst_data_side *side, int64_t *item);
 /** Files of both sides; where A and B share files, those. They are numbered from 0. */
 int64_t rst__dataset_files(const rst_dataset *d);
 /** The number of an item's file. */

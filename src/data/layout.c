@@ -24,7 +24,10 @@ static const pattern patterns[] = {
     { RST_DATA_SPLITS, { "", "/HE" }, { "", "/IHC" } },
     { RST_DATA_SPLITS, { "", "/input" }, { "", "/label" } },
     { RST_DATA_SIDE_BY_SIDE, { "", "" }, { "", "" } },
+    { RST_DATA_TILES, { "", "" }, { "", "" } },
 };
+/* Without phases: all that lies in the folder is of phase train. */
+static const pattern bare = { RST_DATA_TILES, { "", "" }, { "", "" } };
 
 enum { PATTERNS = sizeof patterns / sizeof patterns[0], MAX_PATH = 4096 };
 
@@ -33,6 +36,7 @@ static const char *const phases[] = { "train", "val", "test" };
 static const char *const words[] = {
     [RST_DATA_AUTO] = "auto",     [RST_DATA_FOLDERS] = "folders", [RST_DATA_BCI] = "bci",
     [RST_DATA_SPLITS] = "splits", [RST_DATA_SIDE_BY_SIDE] = "ab", [RST_DATA_MANIFEST] = "manifest",
+    [RST_DATA_TILES] = "tiles",
 };
 
 bool rst__data_layout_parse(const char *word, rst_data_layout *out)
@@ -82,14 +86,26 @@ static bool matches(const char *root, const pattern *p)
     return false;
 }
 
-/* Every data set with train/HE has a folder train too, so that layout, the last, counts only where
- * no other does. */
+/* Every data set with train/HE has a folder train too, so that the layouts of that alone count only
+ * where no other does. Its files hold two pictures each, or, where pictures are taken for
+ * themselves, one. */
+static bool is_meant(const rst_dataset_options *o, const pattern *p, bool found)
+{
+    if (o->layout != RST_DATA_AUTO)
+        return p->layout == o->layout;
+    if (p->layout == RST_DATA_SIDE_BY_SIDE || p->layout == RST_DATA_TILES)
+        return !found && o->single == (p->layout == RST_DATA_TILES);
+    return true;
+}
+
 static int detect(const rst_dataset_options *o, const pattern **out, rst_error *err)
 {
     const pattern *found = NULL;
+    if (o->layout == RST_DATA_TILES && !o->single)
+        return rst_fail(err, RST_EINVAL,
+                        "--layout tiles: are pictures of one kind, for a super-resolver");
     for (const pattern *p = patterns; p < patterns + PATTERNS; p++) {
-        if (o->layout != RST_DATA_AUTO ? p->layout != o->layout
-                                       : found && p->layout == RST_DATA_SIDE_BY_SIDE)
+        if (!is_meant(o, p, found != NULL))
             continue;
         if (!matches(o->root, p))
             continue;
@@ -102,6 +118,8 @@ static int detect(const rst_dataset_options *o, const pattern **out, rst_error *
     }
     if (!found && !rst__is_dir(o->root))
         return rst_fail(err, RST_EINPUT, "%s: no such folder", o->root);
+    if (!found && o->single && (!o->layout || o->layout == RST_DATA_TILES))
+        found = &bare;
     if (!found)
         return rst_fail(err, RST_EINPUT,
                         "%s: no data set: looked for trainA + trainB, HE/train + IHC/train, "
@@ -121,6 +139,20 @@ static int list(rst_file_list *l, const char *root, place p, const char *phase, 
     return rst__files_walk(l, path, err);
 }
 
+/* Both; of pictures for themselves those that are there, of tiles the only one. */
+static int list_sides(rst_dataset *d, const rst_dataset_options *o, const pattern *p,
+                      const char *phase, rst_error *err)
+{
+    const place side[2] = { p->a, p->b };
+    const int sides = p->layout == RST_DATA_TILES ? 1 : 2;
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < sides; i++)
+        if (!o->single || sides == 1 || is_there(o->root, side[i], phase) ||
+            !is_there(o->root, side[!i], phase))
+            rc = list(&d->list[i], o->root, side[i], phase, err);
+    return rc;
+}
+
 int rst__layout_list(rst_dataset *d, const rst_dataset_options *o, rst_error *err)
 {
     const pattern *p = NULL;
@@ -136,10 +168,11 @@ int rst__layout_list(rst_dataset *d, const rst_dataset_options *o, rst_error *er
         phase = instead;
     }
     d->layout = p->layout;
+    if (p == &bare && strcmp(phase, "train") == 0)
+        phase = "";
     if (p->layout == RST_DATA_SIDE_BY_SIDE) {
         d->part[RST_DATA_A] = RST_DATA_LEFT;
         d->part[RST_DATA_B] = RST_DATA_RIGHT;
     }
-    rc = list(&d->list[RST_DATA_A], o->root, p->a, phase, err);
-    return rc < 0 ? rc : list(&d->list[RST_DATA_B], o->root, p->b, phase, err);
+    return list_sides(d, o, p, phase, err);
 }

@@ -2,12 +2,15 @@
 #include "data/loader.h"
 
 #include <pthread.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/queue.h"
 #include "data/cache.h"
+#include "image/convert.h"
+#include "image/degrade.h"
 
 /* A batch's place in the queue. */
 typedef struct place {
@@ -160,29 +163,119 @@ static int put(const rst_loader *l, place *p, int64_t i, const picture pic[2], r
     return 0;
 }
 
+/* Pictures and their degradations ----------------------------------------------------------------
+ */
+
+/* Blur and noise near a border are unlike those within: what is degraded is wider than what is
+ * taken of it, by so many pixels of the small picture where there are as many. */
+enum { EDGE = 8 };
+
+/* The part of a picture that is degraded, as numbers. */
+static int cut_out(const rst_image_view *v, const rst_augment_sizes *z, rst_augment_draw d,
+                   rst_floats *out, rst_error *err)
+{
+    int rc = rst__floats_new(out, z->crop_h, z->crop_w, err);
+    for (int64_t y = 0; rc == 0 && y < out->h; y++) {
+        const uint8_t *from = v->img->px + ((v->y + d.y + y) * v->img->width + v->x + d.x) * 3;
+        float *row = out->px + y * out->w * 3;
+        for (int64_t x = 0; x < out->w; x++)
+            rst__unit_from_u8(from + 3 * x, 3, row + 3 * (d.flip ? out->w - 1 - x : x));
+    }
+    return rc;
+}
+
+static void take(const rst_floats *p, int64_t y, int64_t x, int64_t side, float *dst)
+{
+    for (int64_t i = 0; i < side; i++)
+        memcpy(dst + i * side * 3, p->px + ((y + i) * p->w + x) * 3,
+               (size_t)(side * 3) * sizeof *dst);
+}
+
+/* b from the part as it is, then a from the same place of it degraded. */
+static int put_both(const rst_loader *l, place *p, int64_t i, rst_floats *part, rst_rng *r,
+                    rst_error *err)
+{
+    const int64_t side = p->b.h, scale = l->o.scale, low = side / scale;
+    const int64_t y = rst__rng_below(r, (part->h - side) / scale + 1),
+                  x = rst__rng_below(r, (part->w - side) / scale + 1);
+    rst_rng own = rst__sample_stream(l->o.seed, "data.degrade", p->sample[i].number);
+    take(part, y * scale, x * scale, side, p->b.b + i * side * side * 3);
+    int rc = rst__degrade(part, l->o.scale, l->o.degradation, &own, err);
+    if (rc == 0)
+        take(part, y, x, low, p->b.a + i * low * low * 3);
+    return rc;
+}
+
+static int64_t widened(int64_t crop, int64_t side, int64_t scale)
+{
+    const int64_t wide = crop + EDGE * scale, most = side / scale * scale;
+    return wide < most ? wide : most;
+}
+
+static int put_degraded(const rst_loader *l, place *p, int64_t i, const picture *pic,
+                        const char *path, rst_error *err)
+{
+    const rst_image_view *v = &pic->view;
+    rst_augment_sizes z;
+    int rc = rst__augment_plan(&l->o.augment, path, v->h, v->w, &z, err);
+    if (rc == 0)
+        rc = fit(p, &z, path, err);
+    if (rc < 0)
+        return rc;
+    z.crop_h = widened(z.crop_h, v->h, l->o.scale);
+    z.crop_w = widened(z.crop_w, v->w, l->o.scale);
+    rst_rng r = rst__sample_rng(l->o.seed, "data.view", p->sample[i].number);
+    rst_floats part = { 0 };
+    rc = cut_out(v, &z, rst__augment_roll(&l->o.augment, &z, &r), &part, err);
+    if (rc == 0)
+        rc = put_both(l, p, i, &part, &r, err);
+    rst__floats_free(&part);
+    return rc;
+}
+
+static int fill_degraded(rst_loader *l, place *p, int64_t i, rst_error *err)
+{
+    rst_data_side side;
+    int64_t item;
+    picture pic;
+    rst__dataset_picture(l->d, p->sample[i].a, &side, &item);
+    const rst_file_item *file = &l->d->list[side].item[item];
+    int rc = load(l, side, item, &pic, err);
+    if (rc < 0)
+        return rc;
+    rc = put_degraded(l, p, i, &pic, file->path, err);
+    rst_image_free(&pic.own);
+    p->b.name[i] = p->b.name_b[i] = file->stem;
+    return rc;
+}
+
+static int fill_pair(rst_loader *l, place *p, int64_t i, rst_error *err)
+{
+    picture pic[2];
+    int rc = load_both(l, &p->sample[i], pic, err);
+    if (rc < 0)
+        return rc;
+    rc = put(l, p, i, pic, err);
+    rst_image_free(&pic[0].own);
+    rst_image_free(&pic[1].own);
+    p->b.name[i] = l->d->list[RST_DATA_A].item[p->sample[i].a].stem;
+    p->b.name_b[i] = l->d->list[RST_DATA_B].item[p->sample[i].b].stem;
+    return rc;
+}
+
 static int fill(rst_loader *l, int64_t number, place *p, rst_error *err)
 {
     p->b.number = number;
     p->b.epoch = number / rst__sampler_batches_per_epoch(l->sampler);
     p->b.h = p->b.w = 0;
+    p->b.scale = l->o.scale ? l->o.scale : 1;
     int rc = rst__sampler_get(l->sampler, number, p->sample, &p->b.n, err);
     if (rc < 0)
         return rc;
     p->b.first_sample = p->sample[0].number;
-    for (int64_t i = 0; i < p->b.n; i++) {
-        picture pic[2];
-        rc = load_both(l, &p->sample[i], pic, err);
-        if (rc < 0)
-            return rc;
-        rc = put(l, p, i, pic, err);
-        rst_image_free(&pic[0].own);
-        rst_image_free(&pic[1].own);
-        if (rc < 0)
-            return rc;
-        p->b.name[i] = l->d->list[RST_DATA_A].item[p->sample[i].a].stem;
-        p->b.name_b[i] = l->d->list[RST_DATA_B].item[p->sample[i].b].stem;
-    }
-    return 0;
+    for (int64_t i = 0; rc == 0 && i < p->b.n; i++)
+        rc = l->o.scale ? fill_degraded(l, p, i, err) : fill_pair(l, p, i, err);
+    return rc;
 }
 
 static void *working(void *arg)
@@ -276,10 +369,12 @@ static int make_places(rst_loader *l, rst_error *err)
 static int start(rst_loader *l, int64_t first_batch, rst_error *err)
 {
     const rst_dataset *d = l->d;
+    const bool single = l->o.scale > 0;
+    const int64_t pictures = rst__dataset_pictures(d);
     const rst_sampler_options s = { .sampling = l->o.sampling,
-                                    .paired = d->paired,
-                                    .count_a = d->list[RST_DATA_A].count,
-                                    .count_b = d->list[RST_DATA_B].count,
+                                    .paired = single || d->paired,
+                                    .count_a = single ? pictures : d->list[RST_DATA_A].count,
+                                    .count_b = single ? pictures : d->list[RST_DATA_B].count,
                                     .views = d->views,
                                     .native = d->native,
                                     .native_share = l->o.native_share,
@@ -308,6 +403,10 @@ int rst__loader_open(rst_loader **out, const rst_dataset *d, const rst_loader_op
     int rc = rst__augment_check(&o->augment, err);
     if (rc < 0)
         return rc;
+    if (o->scale && (o->augment.preprocess != RST_PREPROCESS_CROP || o->augment.crop_size % 4))
+        return rst_fail(err, RST_EINVAL,
+                        "a super-resolver is trained on crops: give --preprocess crop and a "
+                        "--crop-size that is a multiple of 4");
     if (first_batch < 0 || o->batch < 0 || o->threads < 0 || o->threads > MAX_THREADS ||
         o->ahead < 0 || o->ahead > MAX_AHEAD || o->cache_mb < 0 || o->cache_mb > MAX_MB)
         return rst_fail(err, RST_EINVAL,

@@ -15,6 +15,9 @@ typedef struct rst_loader_options {
     int64_t batch;          /* samples; 0: 1 */
     int64_t finetune_epoch; /* from this epoch on, counted from 0, load_size is crop_size, as in
                                CUT's and ASP's decay (their n_epochs); 0: never */
+    int scale; /* 0: pairs. Else pictures by themselves, A's and B's: b is a crop of one, and a is
+                  the same, reduced so many times by a degradation */
+    rst_degradation degradation;
     uint64_t seed;
     int threads;         /* 0: 2 */
     int ahead;           /* batches made ahead; 0: threads + 2 */
@@ -26,11 +29,12 @@ typedef struct rst_loader_options {
     void *user;
 } rst_loader_options;
 
-/** A batch. Pictures are n x h x w x 3 numbers in -1..1. */
+/** A batch. Pictures are n x h x w x 3 numbers in -1..1, a super-resolver's in 0..1. */
 typedef struct rst_batch {
     int64_t number;       /* k, from 0 on */
     int64_t epoch;        /* from 0 on */
     int64_t n, h, w;      /* n is smaller than asked for only at the end of a SERIAL epoch */
+    int scale;            /* a's sides are h / scale and w / scale; 1 but for super-resolvers */
     float *a, *b;         /* what the generator takes; what it should make */
     int64_t first_sample; /* number of sample 0 since the beginning of training */
     const char **name;    /* [n] stem of A's file; good as long as the data set */

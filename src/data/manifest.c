@@ -228,13 +228,13 @@ int rst__manifest_list(rst_dataset *d, const rst_dataset_options *o, rst_error *
     if (rc < 0)
         return rc;
     for (int side = RST_DATA_A; side <= RST_DATA_B; side++)
-        if (d->list[side].count == 0)
+        if (d->list[side].count == 0 && !(o->single && d->list[!side].count > 0))
             return rst_fail(err, RST_EINPUT, "%s: no %s of split %s", o->root, side ? "ihc" : "he",
                             o->phase);
     if (!d->paired && d->views > 1)
         return rst_fail(err, RST_EINVAL,
                         "%s: has a column magnification, which is for pairs: it does not go with "
-                        "--dataset-mode unaligned",
-                        o->root);
+                        "%s",
+                        o->root, o->single ? "a super-resolver" : "--dataset-mode unaligned");
     return d->paired ? rst__files_check_unique(&d->list[RST_DATA_A], err) : 0;
 }

@@ -50,6 +50,11 @@ rst_rng rst__sample_rng(uint64_t seed, const char *name, int64_t number)
     return part_of(seed, name, number, 8);
 }
 
+rst_rng rst__sample_stream(uint64_t seed, const char *name, int64_t number)
+{
+    return part_of(seed, name, number, 32);
+}
+
 int rst__sampler_new(rst_sampler **out, const rst_sampler_options *o, rst_error *err)
 {
     const int64_t items = o->count_a > o->count_b ? o->count_a : o->count_b;

@@ -48,5 +48,7 @@ int rst__sampler_get(rst_sampler *s, int64_t batch, rst_sample *out, int64_t *n,
 
 /** The part of the stream `name` that belongs to one sample: 2^10 words, at its beginning. */
 rst_rng rst__sample_rng(uint64_t seed, const char *name, int64_t number);
+/** The same of 2^34 words. */
+rst_rng rst__sample_stream(uint64_t seed, const char *name, int64_t number);
 
 #endif

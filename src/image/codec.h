@@ -76,6 +76,10 @@ int rst__png_encode(const rst_image *img, const char *name, int deflate, rst_byt
                     rst_error *err);
 int rst__jpeg_encode(const rst_image *img, const char *name, int quality, rst_bytes *out,
                      rst_error *err);
+/** How much of the colour a JPEG keeps. rst__jpeg_encode keeps all. */
+typedef enum rst_jpeg_chroma { RST_JPEG_444, RST_JPEG_420 } rst_jpeg_chroma;
+int rst__jpeg_encode_as(const rst_image *img, const char *name, int quality, rst_jpeg_chroma chroma,
+                        rst_bytes *out, rst_error *err);
 int rst__tiff_encode(const rst_image *img, const char *name, int deflate, rst_bytes *out,
                      rst_error *err);
 

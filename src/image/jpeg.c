@@ -75,6 +75,12 @@ int rst__jpeg_decode(const rst_decode_job *job, rst_raw_image *out, rst_error *e
 int rst__jpeg_encode(const rst_image *img, const char *name, int quality, rst_bytes *out,
                      rst_error *err)
 {
+    return rst__jpeg_encode_as(img, name, quality, RST_JPEG_444, out, err);
+}
+
+int rst__jpeg_encode_as(const rst_image *img, const char *name, int quality, rst_jpeg_chroma chroma,
+                        rst_bytes *out, rst_error *err)
+{
     enum { JPEG_MAX = 65500 };
     if (img->channels != 1 && img->channels != 3)
         return rst_fail(err, RST_EINVAL, "%s: JPEG holds 1 or 3 channels, not %d", name,
@@ -83,7 +89,9 @@ int rst__jpeg_encode(const rst_image *img, const char *name, int quality, rst_by
         return rst_fail(err, RST_EINVAL, "%s: %lld x %lld is too large for JPEG", name,
                         (long long)img->width, (long long)img->height);
     const int w = (int)img->width, h = (int)img->height;
-    const int sampling = img->channels == 1 ? TJSAMP_GRAY : TJSAMP_444;
+    const int sampling = img->channels == 1       ? TJSAMP_GRAY
+                         : chroma == RST_JPEG_420 ? TJSAMP_420
+                                                  : TJSAMP_444;
     unsigned long size = tjBufSize(w, h, sampling);
     unsigned char *buf = size == (unsigned long)-1 ? NULL : rst__malloc(size);
     tjhandle tj = buf ? tjInitCompress() : NULL;

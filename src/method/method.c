@@ -18,7 +18,7 @@
 static const rst_method_kind *const kinds[] = {
     &rst__method_ammfi,    &rst__method_asp,     &rst__method_cut,
     &rst__method_fastcut,  &rst__method_pix2pix, &rst__method_pyramid_pix2pix,
-    &rst__method_cyclegan,
+    &rst__method_cyclegan, &rst__method_bsrgan,
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -107,6 +107,7 @@ static rst_train_options common(void)
         .lr_policy = RST_LR_LINEAR,
         .lr = 2e-4,
         .lr_decay_iters = 50,
+        .lr_gamma = 0.1,
         .checkpoints_dir = "checkpoints",
         .print_freq = 100,
         .val_freq = 1,

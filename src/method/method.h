@@ -45,6 +45,8 @@ typedef struct rst_method_kind {
     rst_tensor *(*loss_g)(rst_method *m);
     bool generators_first;            /* CycleGAN; the others update discriminators first */
     bool warm_up;                     /* has a pass before its first step */
+    bool resolves;                    /* a super-resolver: b are pictures of any kind, 0..1, and a
+                                         the same made smaller and worse */
     const char *term[RST_LOSS_TERMS]; /* names of what they are made of */
     const char *const *reads;         /* settings that not every method has, by their flags; NULL at
                                          the end */
@@ -132,9 +134,9 @@ int64_t rst__method_below(rst_method *m, int64_t n);
 
 /* A step: step.c ------------------------------------------------------------------------------- */
 
-/** A batch on the host, n,h,w,3 in [-1,1]. */
+/** A batch on the host, n,h,w,3 in [-1,1]; a super-resolver's in [0,1]. */
 typedef struct rst_method_batch {
-    rst_dims s; /* of a; b has the same unless they are unaligned */
+    rst_dims s; /* of a; b has the same unless they are unaligned, or a is what b is made of */
     rst_dims s_b;
     const float *a, *b;
 } rst_method_batch;

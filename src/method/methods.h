@@ -8,6 +8,7 @@
 extern const rst_method_kind rst__method_pix2pix, rst__method_pyramid_pix2pix; /* pix2pix.c */
 extern const rst_method_kind rst__method_cyclegan;                             /* cyclegan.c */
 extern const rst_method_kind rst__method_cut, rst__method_fastcut;             /* cut.c */
+extern const rst_method_kind rst__method_bsrgan;                               /* bsrgan.c */
 extern const rst_method_kind rst__method_asp;                                  /* asp.c */
 extern const rst_method_kind rst__method_ammfi;                                /* ammfi.c */
 

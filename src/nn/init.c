@@ -2,6 +2,7 @@
 /* Random weights (spec 0.4). */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
@@ -114,6 +115,12 @@ static int fill_weight(rst_rng *r, const plan *o, const rst_param *p, float *v)
         return 0;
     case RST_INIT_ORTHOGONAL:
         return fill_orthogonal(r, p, o->gain, v);
+    case RST_INIT_RRDB:
+        if (strstr(p->name, ".RDB"))
+            fill_normal(r, 0, 0.1 * sqrt(2 / fan_in(p)), n, v);
+        else
+            fill_uniform(r, 1 / sqrt(fan_in(p)), n, v);
+        return 0;
     }
     return RST_EINVAL;
 }
@@ -167,7 +174,7 @@ int rst_module_init(rst_module *m, rst_init_kind kind, double gain, bool sn_defa
 {
     if (!m->c)
         return rst_fail(err, RST_EINVAL, "a network without a context has no weights to draw");
-    if (!(gain >= 0) || (int)kind < 0 || kind > RST_INIT_ORTHOGONAL)
+    if (!(gain >= 0) || (int)kind < 0 || kind > RST_INIT_RRDB)
         return rst_fail(err, RST_EINVAL, "init gain %g: must not be negative", gain);
     plan o = { kind, gain, sn_default, seed };
     for (int i = 0; i < m->nparam; i++) {

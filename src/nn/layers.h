@@ -112,6 +112,8 @@ rst_tensor *rst__layer_run(rst_module *m, const rst_layer *l, rst_tensor *x);
 /** Children lo..hi of a SEQ in turn. */
 rst_tensor *rst__seq_run(rst_module *m, const rst_layer *seq, int lo, int hi, rst_tensor *x,
                          rst_taps *taps);
+/** The children of a SEQ in turn, each with activation checkpointing whatever it is. */
+rst_tensor *rst__seq_run_again(rst_module *m, const rst_layer *seq, rst_tensor *x);
 /** The l-th child on x; for CALLs. */
 rst_tensor *rst__sub_run(rst_module *m, const rst_layer *l, int i, rst_tensor *x);
 /** CALL: x + the children in turn, a residual block. */

@@ -28,7 +28,10 @@ static rst_tensor *run_rrdb(rst_module *m, const rst_layer *l, rst_tensor *x)
 
 static rst_tensor *run_trunk(rst_module *m, const rst_layer *l, rst_tensor *x)
 {
+    rst_layer *const *sub = m->root->sub;
     (void)l;
+    if (m->checkpointing)
+        return rst_add(x, rst__layer_run(m, sub[TRUNK_CONV], rst__seq_run_again(m, sub[TRUNK], x)));
     return rst_add(x, rst__seq_run(m, m->root, TRUNK, TRUNK_CONV, x, NULL));
 }
 

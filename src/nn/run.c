@@ -338,3 +338,12 @@ rst_tensor *rst__seq_run(rst_module *m, const rst_layer *seq, int lo, int hi, rs
         return run_segments(&s, x);
     return run_steps(&s, 0, s.count, x);
 }
+
+rst_tensor *rst__seq_run_again(rst_module *m, const rst_layer *seq, rst_tensor *x)
+{
+    for (int i = 0; i < seq->nsub && x; i++) {
+        rst_segment *g = segment(m, seq, i, i);
+        x = g ? rst_checkpoint(run_segment, g, x) : NULL;
+    }
+    return x;
+}

@@ -24,7 +24,7 @@ double rst_schedule_rate(const rst_schedule *s, int epoch)
     case RST_LR_STEP: {
         double rate = s->lr; /* multiplied as often as the reference does, to the same bits */
         for (int n = s->decay_epochs > 0 ? steps / s->decay_epochs : 0; n > 0; n--)
-            rate *= 0.1;
+            rate *= s->gamma > 0 ? s->gamma : 0.1;
         return rate;
     }
     case RST_LR_COSINE:

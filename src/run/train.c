@@ -50,8 +50,9 @@ static int supply_new(supply *s, int count, rst_error *err)
     return s->batch && s->copy ? 0 : rst__fail_nomem(err, "batches");
 }
 
-static int keep(float **to, const float **from, size_t n, rst_error *err)
+static int keep(float **to, const float **from, rst_dims s, rst_error *err)
 {
+    const size_t n = (size_t)(s.n * s.c * s.h * s.w);
     rst__free(*to);
     *to = rst__calloc(n, sizeof **to);
     if (!*to)
@@ -68,12 +69,10 @@ static int next_batches(rst_train_run *r, supply *s, rst_error *err)
         int rc = rst__loader_next(r->loader, &b, err);
         if (rc < 0)
             return rc;
-        const rst_dims d = { b->n, 3, b->h, b->w };
-        const size_t n = (size_t)(b->n * b->h * b->w * 3);
         rst_method_batch *m = &s->batch[i];
-        *m = (rst_method_batch){ .s = d, .s_b = d, .a = b->a, .b = b->b };
-        if (s->count > 1 && ((rc = keep(&s->copy[2 * i], &m->a, n, err)) < 0 ||
-                             (rc = keep(&s->copy[2 * i + 1], &m->b, n, err)) < 0))
+        *m = rst__train_batch(b);
+        if (s->count > 1 && ((rc = keep(&s->copy[2 * i], &m->a, m->s, err)) < 0 ||
+                             (rc = keep(&s->copy[2 * i + 1], &m->b, m->s_b, err)) < 0))
             return rc;
     }
     return 0;
@@ -215,7 +214,7 @@ static int one_step(rst_train_run *r, supply *s, pace *p, rst_error *err)
         keep_work(r);
     rst_error why = RST_ERROR_INIT;
     if (rc == 0 && (rc = rst__method_step(r->m, s->batch, s->count, when, NULL, NULL, &why)) < 0)
-        rc = rst__train_explain(r, s->batch[0].s, &why, err);
+        rc = rst__train_explain(r, s->batch[0].s_b, &why, err);
     if (rc < 0)
         return rc;
     note_pace(p, r);
@@ -272,7 +271,7 @@ static int begin_anew(rst_train_run *r, rst_error *err)
     if (rc == 0)
         rc = next_batches(r, &s, err);
     if (rc == 0 && (rc = rst__method_warm_up(r->m, &s.batch[0], &why)) < 0)
-        rc = rst__train_explain(r, s.batch[0].s, &why, err);
+        rc = rst__train_explain(r, s.batch[0].s_b, &why, err);
     supply_free(&s);
     return rc;
 }
@@ -324,7 +323,7 @@ static int open_log(rst_train_run *r, rst_error *err)
                                         .norms = r->m->nets,
                                         .norm = r->net,
                                         .scores = RST_TRAIN_SCORES,
-                                        .score = rst__train_score_names };
+                                        .score = rst__train_score_names(r) };
     int rc = rst__train_log_open(&r->log, r->dir, &columns, r->m->step, !r->ending, err);
     if (rc == 0)
         rc = rst__train_history_init(&r->history, &columns, err);
@@ -346,7 +345,7 @@ static int begin(rst_train_run *r, rst_error *err)
         return rc < 0 ? rc : resumed;
     if (r->o->resume && resumed == 0)
         rst__log(RST_LOG_INFO, "%s: no checkpoint yet; beginning at the first step", r->dir);
-    if (!resumed)
+    if (!resumed && (rc = rst__train_init_from(r, err)) == 0)
         rc = begin_anew(r, err);
     if (rc == 0 && stop_asked)
         return stopped(r, err);

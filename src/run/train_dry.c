@@ -5,8 +5,9 @@
 
 static void count(const rst_train_run *r, rst_train_forecast *f)
 {
-    f->pairs = rst__dataset_pairs(r->train);
-    f->val_pairs = r->val ? rst__dataset_count(r->val) : 0;
+    f->tiles = r->kind->resolves;
+    f->pairs = rst__train_draws(r);
+    f->val_pairs = rst__train_val_count(r);
     f->steps_per_epoch = r->steps_per_epoch;
     f->steps = r->steps;
     f->networks = r->m->nets;
@@ -24,13 +25,12 @@ static int try_steps(rst_train_run *r, rst_train_forecast *f, rst_error *err)
         int rc = rst__loader_next(r->loader, &b, err);
         if (rc < 0)
             return rc;
-        const rst_dims s = { b->n, 3, b->h, b->w };
-        const rst_method_batch batch = { .s = s, .s_b = s, .a = b->a, .b = b->b };
+        const rst_method_batch batch = rst__train_batch(b);
         const rst_method_when when = { .epoch = 1, .lr = r->o->lr };
         const double macs = rst_ctx_statistics(r->c).macs, start = rst__train_clock();
         rst_error why = RST_ERROR_INIT;
         if (rst__method_step(r->m, &batch, 1, when, NULL, NULL, &why) < 0)
-            return rst__train_explain(r, s, &why, err);
+            return rst__train_explain(r, batch.s_b, &why, err);
         f->step_seconds = (rst__train_clock() - start) * r->o->accumulate;
         f->macs = (rst_ctx_statistics(r->c).macs - macs) * r->o->accumulate;
     }
@@ -44,6 +44,8 @@ int rst_train_dry_run(const rst_train_options *o, rst_train_forecast *out, rst_e
     rst_train_run r;
     *out = (rst_train_forecast){ 0 };
     int rc = rst__train_open(&r, o, err);
+    if (rc == 0)
+        rc = rst__train_init_from(&r, err);
     if (rc == 0) {
         count(&r, out);
         rc = try_steps(&r, out, err);

@@ -17,6 +17,24 @@ double rst__train_clock(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+int64_t rst__train_draws(const rst_train_run *r)
+{
+    return r->kind->resolves ? rst__dataset_pictures(r->train) : rst__dataset_pairs(r->train);
+}
+
+int64_t rst__train_items(const rst_train_run *r)
+{
+    return r->kind->resolves ? rst__dataset_pictures(r->train) : rst__dataset_count(r->train);
+}
+
+rst_method_batch rst__train_batch(const rst_batch *b)
+{
+    return (rst_method_batch){ .s = { b->n, 3, b->h / b->scale, b->w / b->scale },
+                               .s_b = { b->n, 3, b->h, b->w },
+                               .a = b->a,
+                               .b = b->b };
+}
+
 /* Options ---------------------------------------------------------------------------------------
  */
 
@@ -50,8 +68,10 @@ static int open_phase(const rst_train_run *r, const char *phase, rst_dataset **o
                                     .layout = o->layout,
                                     .b_to_a = o->b_to_a,
                                     .unpaired = o->unpaired && strcmp(phase, "train") == 0,
+                                    .single = r->kind->resolves,
                                     .read = { .alpha = o->alpha, .gray_to_rgb = o->gray_to_rgb },
                                     .max_size = strcmp(phase, "train") == 0 ? o->max_dataset_size
+                                                : r->kind->resolves         ? 0
                                                                             : o->val_count };
     return rst__dataset_open(out, &d, err);
 }
@@ -118,6 +138,8 @@ int rst__train_load_from(rst_train_run *r, int64_t first, rst_error *err)
                                    .augment = { o->preprocess, o->load_size, o->crop_size,
                                                 !o->no_flip },
                                    .batch = o->batch_size,
+                                   .scale = r->kind->resolves ? o->m.net_g.scale : 0,
+                                   .degradation = o->degradation,
                                    .seed = o->seed,
                                    .threads = o->num_threads,
                                    .cache_mb = o->cache_mb,
@@ -163,6 +185,9 @@ static int open_views(rst_train_run *r, rst_error *err)
 {
     const rst_train_options *o = r->o;
     const char *resolver = o->sr_x2 ? "sr-x2" : o->sr_x4 ? "sr-x4" : NULL;
+    if (o->multimag && r->kind->resolves)
+        return rst_fail(err, RST_EINVAL, "--multimag: is for pairs; %s learns from tiles",
+                        r->kind->name);
     if (resolver && r->train->views > 1)
         return rst_fail(err, RST_EINVAL,
                         "--%s: %s has its magnifications already, and they are not made again",
@@ -254,6 +279,7 @@ int rst__train_open(rst_train_run *r, const rst_train_options *o, rst_error *err
                                   .n_epochs_decay = o->m.n_epochs_decay,
                                   .epoch_count = 1,
                                   .decay_epochs = o->lr_decay_iters,
+                                  .gamma = o->lr_gamma,
                                   .step_at_start = o->lr_step_at_start };
     rst_schedule_start(&r->schedule);
     return rc;

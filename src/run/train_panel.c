@@ -87,8 +87,11 @@ static layout plan(const rst_train_sample *sample, int samples, const rst_train_
 
 static void draw_samples(rst_canvas *c, const layout *l, const rst_train_sample *sample)
 {
-    static const char *const there[KINDS] = { "H&E", "virtual IHC", "real IHC" },
-                             *const back[KINDS] = { "IHC", "virtual H&E", "real H&E" };
+    static const char *const title[][KINDS] = {
+        [RST_SAMPLE_FORTH] = { "H&E", "virtual IHC", "real IHC" },
+        [RST_SAMPLE_BACK] = { "IHC", "virtual H&E", "real H&E" },
+        [RST_SAMPLE_RESOLVED] = { "bicubic", "super-resolved", "original" },
+    };
     const rst_text_style label = { .size = 13, .bold = true, .colour = ink },
                          name = { .size = 11, .anchor = RST_TEXT_RIGHT, .colour = faint };
     for (int i = 0; i < l->samples; i++) {
@@ -99,7 +102,7 @@ static void draw_samples(rst_canvas *c, const layout *l, const rst_train_sample 
             const rst_box box = { x + k * (l->cell_w + GAP), y, l->cell_w, l->cell_h };
             rst__canvas_image(c, box, image[k]);
             if (i < l->groups)
-                rst__canvas_text(c, box.x, y - 8, &label, sample[i].back ? back[k] : there[k]);
+                rst__canvas_text(c, box.x, y - 8, &label, title[sample[i].kind][k]);
         }
         if (sample[i].name)
             rst__canvas_text(c, x + l->group_w, y - 7, &name, sample[i].name);

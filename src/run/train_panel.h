@@ -7,11 +7,19 @@
 
 #include "run/train_history.h"
 
+/** What the three pictures of a sample are. */
+typedef enum rst_train_sample_kind {
+    RST_SAMPLE_FORTH,   /**< H&E, virtual IHC, real IHC */
+    RST_SAMPLE_BACK,    /**< --direction BtoA: IHC, virtual H&E, real H&E */
+    RST_SAMPLE_RESOLVED /**< the small picture enlarged bicubically, super-resolved, the large one
+                         */
+} rst_train_sample_kind;
+
 /** A tile three times; images borrowed, grey or RGB, of one size. */
 typedef struct rst_train_sample {
     const char *name; /**< may be NULL */
     const rst_image *he, *fake, *real;
-    bool back; /**< --direction BtoA: `he` is an IHC, and H&E is made of it */
+    rst_train_sample_kind kind;
 } rst_train_sample;
 
 /**

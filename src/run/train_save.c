@@ -9,11 +9,17 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "model/card.h"
+#include "nn/module.h"
 #include "run/identify.h"
 #include "run/train.h"
 
 /* What a checkpoint must agree with -------------------------------------------------------------
  */
+
+static const char *things(const rst_train_run *r)
+{
+    return r->kind->resolves ? "tiles" : "pairs";
+}
 
 /* Options without which going on would be another training, as text; others may change. */
 static int identity(const rst_train_run *r, char out[RST_TRAIN_PATH], rst_error *err)
@@ -22,13 +28,16 @@ static int identity(const rst_train_run *r, char out[RST_TRAIN_PATH], rst_error 
     char native[48] = "";
     if (o->mm_native > 0)
         (void)snprintf(native, sizeof native, ", native %.9g", o->mm_native);
-    int n =
-        snprintf(out, RST_TRAIN_PATH,
-                 "method %s, seed %llu, batch %d x %d, crop %lld, %s%s%s%lld pairs%s%s%s",
-                 o->method, (unsigned long long)o->seed, o->batch_size, o->accumulate,
-                 (long long)o->crop_size, o->m.ema > 0 ? "ema, " : "", o->b_to_a ? "BtoA, " : "",
-                 o->unpaired ? "unpaired, " : "", (long long)rst__dataset_count(r->train),
-                 *r->train->resolver ? ", " : "", r->train->resolver, native);
+    int n = snprintf(out, RST_TRAIN_PATH,
+                     "method %s, seed %llu, batch %d x %d, crop %lld, %s%s%s%s%lld %s%s%s%s",
+                     o->method, (unsigned long long)o->seed, o->batch_size, o->accumulate,
+                     (long long)o->crop_size, o->m.ema > 0 ? "ema, " : "",
+                     o->b_to_a ? "BtoA, " : "", o->unpaired ? "unpaired, " : "",
+                     !r->kind->resolves                          ? ""
+                     : o->degradation == RST_DEGRADATION_BICUBIC ? "bicubic, "
+                                                                 : "bsrgan, ",
+                     (long long)rst__train_items(r), things(r), *r->train->resolver ? ", " : "",
+                     r->train->resolver, native);
     for (int i = 0; n > 0 && n < RST_TRAIN_PATH && i < r->m->nets; i++) {
         char arch[1024];
         int rc = rst_arch_to_json(rst_module_arch(r->m->net[i].net), arch, sizeof arch, err);
@@ -166,6 +175,31 @@ int rst__train_resume(rst_train_run *r, rst_error *err)
     return rc < 0 ? rst_fail(err, rc, "%s", why.msg) : rc;
 }
 
+int rst__train_init_from(rst_train_run *r, rst_error *err)
+{
+    const char *path = r->o->init_from;
+    rst_weights *w;
+    rst_error why = RST_ERROR_INIT;
+    if (!path)
+        return 0;
+    for (int i = 0; i < r->m->nets; i++) {
+        rst_method_net *n = &r->m->net[i];
+        if (strcmp(n->name, "G") != 0)
+            continue;
+        int rc = rst__weights_load(&w, path, NULL, err);
+        if (rc < 0)
+            return rc;
+        rc = rst_module_load(n->net, w, "", 0, &why);
+        if (rc == 0 && n->ema)
+            rc = rst__module_blend(n->ema, n->net, 0, &why);
+        rst_weights_free(w);
+        return rc < 0 ? rst_fail(err, rc == RST_EINVAL ? RST_EFORMAT : rc, "--init-from %s: %s",
+                                 path, why.msg)
+                      : 0;
+    }
+    return rst_fail(err, RST_EINVAL, "--init-from: %s has two generators", r->kind->name);
+}
+
 /* Models ----------------------------------------------------------------------------------------
  */
 
@@ -178,9 +212,13 @@ static int card_of(const rst_train_run *r, rst_card *card, rst_error *err)
     const char *made = r->train->resolver;
     (void)snprintf(card->recipe, sizeof card->recipe, "%s%s%s, step %lld, best by %s", r->o->method,
                    *made ? ", " : "", made, (long long)r->m->step, best[r->o->best]);
-    (void)snprintf(card->file, sizeof card->file, "trained on %lld pairs, crop %lld, seed %llu",
-                   (long long)rst__dataset_pairs(r->train), (long long)r->o->crop_size,
-                   (unsigned long long)r->o->seed);
+    const char *from = r->o->init_from;
+    char text[512];
+    (void)snprintf(text, sizeof text, "trained on %lld %s, crop %lld, seed %llu%s%.200s",
+                   (long long)rst__train_draws(r), things(r), (long long)r->o->crop_size,
+                   (unsigned long long)r->o->seed, from ? ", from " : "",
+                   from ? rst__basename(from) : "");
+    rst__card_text(card->file, sizeof card->file, text);
     return rst__card_of_arch(card, &r->o->m.net_g, err);
 }
 

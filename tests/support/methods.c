@@ -17,6 +17,11 @@ static int shrink(rst_method_options *o, rst_error *err)
     }
     o->net_g.width = o->net_d.width = o->net_f.width = 2;
     o->net_g.blocks = 5;
+    if (o->net_g.family == RST_NET_RRDB) {
+        o->net_g.blocks = 1;
+        o->net_g.growth = 2;
+        o->lambda_gan = 0.1; /* without which there is no discriminator */
+    }
     o->net_d.blocks = 2;
     o->num_patches = 12;
     o->pool_size = o->pool_size ? 2 : 0;
@@ -37,4 +42,12 @@ rst_method *methods_small(rst_ctx *c, const char *name, void (*change)(rst_metho
     if (rst__method_new(&m, c, kind, &o.m, &err) < 0)
         fail_msg("%s: %s", name, err.msg);
     return m;
+}
+
+rst_dims methods_input(const rst_method *m, rst_dims pictures)
+{
+    const int scale = rst_arch_scale(&m->o.net_g);
+    pictures.h /= scale;
+    pictures.w /= scale;
+    return pictures;
 }

@@ -31,11 +31,11 @@ static int draw_pictures(void **state)
     return 0;
 }
 
-/* The pictures from number `first` on. */
-static rst_method_batch pictures(int first, int count)
+/* The pictures from number `first` on; where a is smaller it is the beginnings of them. */
+static rst_method_batch pictures(const rst_method *m, int first, int count)
 {
-    const rst_dims s = { count, 3, SIDE, SIDE };
-    return (rst_method_batch){ s, s, a + first * IMAGE, b + first * IMAGE };
+    const rst_dims s = { count, 3, SIDE, SIDE }, in = methods_input(m, s);
+    return (rst_method_batch){ in, s, a + first * in.c * in.h * in.w, b + first * IMAGE };
 }
 
 static rst_ctx *new_ctx(const rst_ctx_options *o)
@@ -70,7 +70,7 @@ static rst_weights *train(const char *name, void (*change)(rst_method_options *o
     rst_ctx *c = new_ctx(&(rst_ctx_options){ .backend = "cpu", .threads = 2, .seed = 5 });
     rst_method *m = methods_small(c, name, change);
     rst_weights *w = rst_weights_new();
-    const rst_method_batch batch[2] = { pictures(0, 1), pictures(1, 1) };
+    const rst_method_batch batch[2] = { pictures(m, 0, 1), pictures(m, 1, 1) };
     step(m, &batch[0], 1);
     step(m, batch, 2); /* accumulated */
     assert_non_null(w);
@@ -174,8 +174,8 @@ static void test_accumulated(void **state)
         rst_method *one = methods_small(ctx, kind->name, separable),
                    *many = methods_small(ctx, kind->name, separable);
         one->feed = many->feed = (rst_method_feed){ .patch_ids = patch_ids, .uniform = uniform };
-        const rst_method_batch all = pictures(0, IMAGES);
-        const rst_method_batch each[2] = { pictures(0, 1), pictures(1, IMAGES - 1) };
+        const rst_method_batch all = pictures(one, 0, IMAGES);
+        const rst_method_batch each[2] = { pictures(one, 0, 1), pictures(one, 1, IMAGES - 1) };
         step(one, &all, 1);
         step(many, each, 2);
         compare_gradients(one, many);

@@ -42,7 +42,7 @@ static void train(rst_method *m, int from, int to)
     enum { N = SIDE * SIDE * 3 };
     static float a[N], b[N];
     const rst_dims s = { 1, 3, SIDE, SIDE };
-    rst_method_batch batch = { s, s, a, b };
+    rst_method_batch batch = { methods_input(m, s), s, a, b };
     rst_method_when when = { .epoch = 1, .lr = 1e-3 };
     rst_error err = RST_ERROR_INIT;
     for (int k = from; k < to; k++) {

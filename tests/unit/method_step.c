@@ -110,15 +110,15 @@ static bool uniform(void *user, double *out)
 
 static const rst_method_feed decisions = { .patch_ids = patch_ids, .uniform = uniform };
 
-static rst_tensor *noise(const char *stream, int64_t c)
+static rst_tensor *noise(const char *stream, rst_dims s)
 {
     rst_rng r = rst__rng(3, stream);
-    int64_t n = c * SIDE * SIDE;
+    int64_t n = s.c * s.h * s.w;
     double *v = malloc((size_t)n * sizeof *v);
     assert_non_null(v);
     for (int64_t i = 0; i < n; i++)
         v[i] = 2 * rst__rng_uniform(&r) - 1;
-    rst_tensor *t = rst_upload_f64(ctx, (rst_dims){ 1, c, SIDE, SIDE }, RST_NCHW, v);
+    rst_tensor *t = rst_upload_f64(ctx, s, RST_NCHW, v);
     free(v);
     return t;
 }
@@ -144,7 +144,7 @@ static rst_tensor *loss_of_query(rst_method *m)
     rst_features query = rst__encode(m, m->a, false), key = { { NULL } };
     for (int i = 0; i < TAPS; i++) {
         rst_dims s = rst_shape(query.at[i]);
-        rst_tensor *all = noise("key", 16);
+        rst_tensor *all = noise("key", (rst_dims){ 1, 16, SIDE, SIDE });
         double *v = malloc((size_t)(16 * SIDE * SIDE) * sizeof *v);
         assert_non_null(v);
         assert_int_equal(rst_download_f64(all, RST_NCHW, v), 0);
@@ -158,12 +158,13 @@ static rst_tensor *loss_of_query(rst_method *m)
 /* The loss of one step's pictures; gradients are gathered if asked for. */
 static double evaluate(rst_method *m, loss_fn loss, bool backward)
 {
+    const rst_dims pictures = { 1, 3, SIDE, SIDE };
     rst_error err = RST_ERROR_INIT;
     rst_begin(ctx);
     m->pictures = m->nce_calls = 0;
     m->epoch = 1;
-    m->a = noise("a", 3);
-    m->b = noise("b", 3);
+    m->a = noise("a", methods_input(m, pictures));
+    m->b = noise("b", pictures);
     m->kind->forward(m);
     rst_begin(ctx);
     rst_tensor *l = loss(m);

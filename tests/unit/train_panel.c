@@ -172,7 +172,7 @@ static void test_panel(void **state)
     /* The other way round columns have other names. */
     rst_train_sample back = s[0];
     rst_image there = RST_IMAGE_INIT;
-    back.back = true;
+    back.kind = RST_SAMPLE_BACK;
     succeeded(rst__train_panel_draw(&there, &s[0], 1, "step 7", NULL, &err), &err);
     succeeded(rst__train_panel_draw(&out, &back, 1, "step 7", NULL, &err), &err);
     assert_true(out.width == there.width && out.height == there.height);

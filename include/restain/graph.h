@@ -259,9 +259,9 @@ typedef enum rst_asp_lookup {
     RST_ASP_TOP,
     RST_ASP_BELL
 } rst_asp_lookup;
-/** Adaptive weights of spec 3.5 from cosines x [r,1]: p + (1-p)*h(x), scaled to mean 1; no
- * gradient. */
-RST_API rst_tensor *rst_asp_weights(rst_tensor *x, double p, rst_asp_lookup h);
+/** Adaptive weights of spec 3.5 from cosines x [r,1]: p + (1-p)*h(x), scaled to mean 1 as in the
+ * published code, or plain as in the equations; no gradient. */
+RST_API rst_tensor *rst_asp_weights(rst_tensor *x, double p, rst_asp_lookup h, bool plain);
 
 #ifdef __cplusplus
 }

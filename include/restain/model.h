@@ -36,10 +36,18 @@ typedef enum rst_model_bn {
     RST_MODEL_BN_RUNNING /**< those of training */
 } rst_model_bn;
 
+/** How numbers become bytes; super-resolvers always round. */
+typedef enum rst_model_rounding {
+    RST_MODEL_ROUNDING_CARD,     /**< as the model's card or architecture says */
+    RST_MODEL_ROUNDING_TRUNCATE, /**< fractions are cut off, as the GANs' published code does */
+    RST_MODEL_ROUNDING_NEAREST   /**< halves to even, as StainNet's does */
+} rst_model_rounding;
+
 /** All zero, or NULL in place of a pointer to it, is the default. */
 typedef struct rst_model_options {
     rst_ctx_options ctx; /**< device, threads, convolutions; seed is that of dropout's masks */
     rst_model_bn bn;
+    rst_model_rounding rounding;
     bool dropout; /**< dropout layers act, as in the published pix2pix test code */
 } rst_model_options;
 

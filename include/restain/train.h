@@ -53,6 +53,7 @@ typedef struct rst_asp_mode {
     bool none; /**< plain PatchNCE */
     rst_asp_schedule schedule;
     rst_asp_lookup lookup;
+    bool plain; /**< weights as eqs. 4 and 5 have them; the code scales them to mean 1 */
 } rst_asp_mode;
 
 /** What t in the adaptive loss counts: the published code counts epochs, the paper iterations. */
@@ -71,12 +72,14 @@ typedef struct rst_method_options {
     double lambda_l1, weight_l2, weight_l3, weight_l4; /**< pix2pix; its pyramid */
     double lambda_a, lambda_b, lambda_identity;        /**< CycleGAN */
     double gp_weights[RST_GP_LEVELS];                  /**< fine to coarse */
+    bool gp_sum; /**< of the levels as in eq. 6; the code takes their mean */
     rst_asp_mode asp_mode;
     rst_asp_time asp_time;
     int nce_layers[RST_NCE_LAYERS], nce_count; /**< ids of model.N, ascending */
     int num_patches;
     double nce_t;
     bool nce_idt;                 /**< PatchNCE on G(B) too */
+    bool nce_mean;                /**< of the two as CUT; ASP's code takes their sum */
     bool nce_all_negatives;       /**< nce_includes_all_negatives_from_minibatch */
     bool flip_equivariance;       /**< FastCUT */
     double clip_grad;             /**< largest norm of a network's gradient; 0: as it comes */

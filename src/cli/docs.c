@@ -257,6 +257,10 @@ static void verb_page(page *p, const cli_verb *v)
     paragraphs(p, v->text);
     heading(p, p->troff ? "OPTIONS" : "Options");
     options(p, v);
+    if (v->reading)
+        heading(p, p->troff ? "PAPER AND CODE" : "Paper and code");
+    for (const cli_reading *r = v->reading; r && r->about; r++)
+        item(p, r->about, r->text, false);
     heading(p, p->troff ? "EXAMPLES" : "Examples");
     literal(p, v->examples);
     exit_statuses(p);

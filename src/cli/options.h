@@ -105,12 +105,18 @@ typedef enum cli_config {
     CLI_CONFIG_FIRST /* also as the first file that is typed; it is not counted as one */
 } cli_config;
 
+/** Where a paper and its published code part: what about, and which settings give either. */
+typedef struct cli_reading {
+    const char *about, *text;
+} cli_reading;
+
 struct cli_verb {
     const char *name;
-    const char *usage;    /* behind "restain NAME" */
-    const char *brief;    /* one line */
-    const char *text;     /* paragraphs, split by \n */
-    const char *examples; /* a command a line */
+    const char *usage;          /* behind "restain NAME" */
+    const char *brief;          /* one line */
+    const char *text;           /* paragraphs, split by \n */
+    const cli_reading *reading; /* a row without `about` ends them; NULL: none */
+    const char *examples;       /* a command a line */
     const cli_option *options;
     int count;
     int min_files, max_files; /* max < 0: any */

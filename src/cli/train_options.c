@@ -207,7 +207,7 @@ static int set_asp_mode(const cli_option *o, const cli_value *v, void *options, 
     const char *rest = v->text[len] ? v->text + len + 1 : v->text + len;
     const int s = place(schedules, v->text, len), l = place(lookups, rest, strlen(rest));
     if (strcmp(v->text, "none") == 0) {
-        *m = (rst_asp_mode){ .none = true };
+        *m = (rst_asp_mode){ .none = true, .plain = m->plain };
         return 0;
     }
     if (s < 0 || l < 0)
@@ -216,7 +216,9 @@ static int set_asp_mode(const cli_option *o, const cli_value *v, void *options, 
             "--%s %.60s: must be none, or one of zero linear sigmoid lambda, _, and one "
             "of uniform linear top bell, like lambda_linear",
             o->name, v->text);
-    *m = (rst_asp_mode){ .schedule = (rst_asp_schedule)s, .lookup = (rst_asp_lookup)l };
+    *m = (rst_asp_mode){ .schedule = (rst_asp_schedule)s,
+                         .lookup = (rst_asp_lookup)l,
+                         .plain = m->plain };
     return 0;
 }
 
@@ -372,6 +374,9 @@ static const cli_option table[] = {
     { "netF", 0, CLI_WORD, .words = "sample|mlp_sample", AT(m.net_f.mlp),
       .help = "Patches for PatchNCE: features themselves, or through a small network" },
     { "netF-nc", 0, CLI_INT, "N", .lo = 1, .hi = 4096, AT(m.net_f.width), .help = "Its width" },
+    { "netF-l2", 0, CLI_WORD, .words = "cut|asp", AT(m.net_f.l2norm),
+      .help = "How features are brought to unit length without dividing by zero: 1e-7 added to the "
+              "length (CUT), or to each number within it (ASP)" },
     { "weight-norm", 0, CLI_WORD, .words = "none|spectral", AT(m.net_g.spectral),
       TWIN(m.net_d.spectral),
       .help = "Spectral norm on the convolutions of generator and discriminator" },
@@ -403,12 +408,20 @@ static const cli_option table[] = {
     { "gp-weights", 0, CLI_TEXT, "LIST", .set = set_gp_weights, .show = show_gp_weights,
       .help = "Weights of the pyramid's six levels, fine to coarse: uniform, or "
               "[0.015625,0.03125,0.0625,0.125,0.25,1]" },
+    { "gp-reduce", 0, CLI_WORD, .words = "mean|sum", AT(m.gp_sum),
+      .help = "Of the pyramid's weighted levels: their mean as in the published code, or their sum "
+              "as in equation 6, which is six times that" },
     { "asp-loss-mode", 0, CLI_TEXT, "MODE", .set = set_asp_mode, .show = show_asp_mode,
       .help = "none, or when and how patches are trusted less: zero, linear, sigmoid or lambda, "
               "then uniform, linear, top or bell, as in lambda_linear" },
+    { "asp-weights", 0, CLI_WORD, .words = "mean-one|plain", AT(m.asp_mode.plain),
+      .help = "Weights of a layer's patches: scaled to a mean of 1 as in the published code, or as "
+              "equations 4 and 5 have them" },
     { "asp-t", 0, CLI_WORD, .words = "epoch|iter", AT(m.asp_time),
       .help = "What that counts in: epochs as the published code, iterations as the paper" },
     SWITCH("nce-idt", "PatchNCE on what the generator makes of IHC too", AT(m.nce_idt)),
+    { "nce-reduce", 0, CLI_WORD, .words = "sum|mean", AT(m.nce_mean),
+      .help = "--nce-idt: the sum of both as in ASP's code, or their mean as in CUT's" },
     { "nce-layers", 0, CLI_TEXT, "N,N,...", .set = set_nce_layers, .show = show_nce_layers,
       .help = "Layers of the generator whose features PatchNCE compares" },
     { "nce-T", 0, CLI_REAL, "X", .lo = 0.0001, .hi = 1000, AT(m.nce_t),
@@ -502,6 +515,59 @@ static const cli_option table[] = {
 enum { COUNT = sizeof table / sizeof table[0] };
 _Static_assert((int)COUNT <= (int)CLI_OPTIONS, "room for every option");
 
+/* Spec 11, where a setting is concerned; what holds by itself is the code's, but for the first. */
+/* rst-table */
+static const cli_reading readings[] = {
+    { "The paper's model",
+      "No code of it is public. Its text has a first kernel of 3 x 3 (--stem-k 3, --method ammfi's "
+      "default), its baseline's code one of 7 (--stem-k 7). It names neither spectral norm, nor a "
+      "discriminator 32 wide, nor blur-pooling, all of which its baseline has; without: "
+      "--weight-norm none --ndf 64 --no-antialias --no-antialias-up. A caption has batch norm "
+      "where "
+      "the baseline has instance norm: --normG batch. AMMFI has its own batch norms in any case" },
+    { "When adaptive weights set in",
+      "The paper counts iterations, --asp-t iter; the code epochs, so that the last one's share is "
+      "0.9 and the first 31 of 40 are plain supervised PatchNCE" },
+    { "What adaptive weights are",
+      "Equations 4 and 5 as they stand: --asp-weights plain. The code scales those of a layer to a "
+      "mean of 1" },
+    { "Gaussian pyramid's loss",
+      "Equation 6 is a sum over levels, --gp-reduce sum; the code's is their mean, a sixth of it. "
+      "Its launcher weighs coarse levels most, its own default is --gp-weights uniform" },
+    { "The identity term",
+      "CUT's paper and code take the mean of NCE and NCE_Y, --nce-reduce mean; ASP's code has no "
+      "half there. --method cut and asp do as theirs. The paper's equation 7 has no such term" },
+    { "Features of unit length",
+      "ASP's code adds 1e-7 to each number within the root, CUT's to the length: --netF-l2 asp or "
+      "cut; on paper neither is there" },
+    { "Fresh weights",
+      "The code asks for xavier. On a graphics card spectral norm's hook keeps it from coming: "
+      "layers stay as PyTorch draws them, which is --sn-default; --sn-default=false is what was "
+      "asked for" },
+    { "What an epoch is",
+      "ASP's code draws with replacement, so that an epoch sees about 63 % of the pairs; "
+      "--sampling shuffle takes each once. MIST's split is by tiles; restain prepare makes one by "
+      "slides, with its options check and by-slide" },
+    { "The rate's last epochs",
+      "pix2pix, CycleGAN and Pyramid pix2pix change it before an epoch, and end with a rate of 0; "
+      "CUT and ASP after it: --lr-step-at-start true or false" },
+    { "The competitors",
+      "The tables file CUT and CycleGAN under unpaired training. ASP's authors gave both pairs, "
+      "and CUT the Gaussian pyramid's loss: --dataset-mode aligned, --lambda-gp 10, as in "
+      "recipes/mist-her2. Pyramid pix2pix: the code weighs all levels 25 (--lambda-L1, "
+      "--weight-L2 to -L4), with batches of 2, batch norm, dropout and whole pictures" },
+    { "Several magnifications",
+      "The paper does not say how large its pieces are. Here a picture's whole, half and quarter "
+      "are brought to its own size, and --crop-size 512 is cut from that; --crop-size 1024 trains "
+      "on the whole, --mm-native mixes in what was not enlarged" },
+    { "Testing",
+      "Of restain translate and restain evaluate. The published test code leaves networks as in "
+      "training: translate's options bn and dropout. That spectral norm goes on with every picture "
+      "is not imitated, as a picture's result would depend on those before it. Numbers are cut "
+      "off, not rounded: its option rounding. Metrics as either has them: evaluate's protocol" },
+    { NULL, NULL },
+};
+
 const cli_verb cli_verb_train = {
     .name = "train",
     .usage = "[CONFIG] --method NAME --dataroot DIR [OPTION...]",
@@ -524,6 +590,7 @@ const cli_verb cli_verb_train = {
         "restain train her2.conf --dataroot MIST/HER2/TrainValAB --dry-run\n"
         "restain train --method bsrgan --sf 2 --nf 32 --nb 1 --gc 16 --crop-size 96 --dataroot "
         "TILES",
+    .reading = readings,
     .options = table,
     .count = COUNT,
     .max_files = 0,

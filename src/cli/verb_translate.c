@@ -13,6 +13,7 @@ enum {
     STATS,
     BN,
     DROPOUT,
+    ROUNDING,
     ATTENTION,
     ALPHA,
     GRAY,
@@ -51,6 +52,10 @@ static const cli_option options[COUNT] = {
                      "stands in the model" },
     [DROPOUT] = { "dropout", 0, CLI_FLAG,
                   .help = "Let dropout act, as the published pix2pix code does when it tests" },
+    [ROUNDING] = { "rounding", 0, CLI_WORD, .words = "truncate|nearest",
+                   .help = "How the network's numbers become bytes: fractions cut off, as in the "
+                           "published code of the GANs, which is half a level darker, or rounded; "
+                           "the default stands in the model" },
     [ATTENTION] = { "save-attention", 0, CLI_FLAG,
                     .help = "Of the paper's network and a picture: write beside NAME.png what its "
                             "gates let through, NAME.attention.png to look at and "
@@ -123,6 +128,8 @@ static rst_model_options model_options(const cli_args *a)
                                .seed = (uint64_t)v[SEED].i };
     if (v[BN].given)
         o.bn = v[BN].i == 0 ? RST_MODEL_BN_BATCH : RST_MODEL_BN_RUNNING;
+    if (v[ROUNDING].given)
+        o.rounding = v[ROUNDING].i == 0 ? RST_MODEL_ROUNDING_TRUNCATE : RST_MODEL_ROUNDING_NEAREST;
     return o;
 }
 

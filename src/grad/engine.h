@@ -71,6 +71,7 @@ typedef union rst_attr {
     struct {
         double p;
         rst_asp_lookup h;
+        bool plain;
     } asp;
     struct {
         bool transposed, iterate;

@@ -79,9 +79,9 @@ RST_VJP(nce)
                                dy, dx[0], add[0]);
 }
 
-rst_tensor *rst_asp_weights(rst_tensor *x, double p, rst_asp_lookup h)
+rst_tensor *rst_asp_weights(rst_tensor *x, double p, rst_asp_lookup h, bool plain)
 {
-    rst_attr at = { .asp = { p, h } };
+    rst_attr at = { .asp = { p, h, plain } };
     rst_tensor *y = rst_detach(x);
     return rst__run(&rst__op_asp_weights, &at, 1, &y);
 }
@@ -96,7 +96,7 @@ RST_INFER(asp_weights)
 RST_FWD(asp_weights)
 {
     return c->dev->be->asp_weights(c->dev, rst__numel(c->out.s), c->at->asp.p, c->at->asp.h,
-                                   c->in[0].p, c->out.p);
+                                   c->at->asp.plain, c->in[0].p, c->out.p);
 }
 
 RST_OP_NO_GRADIENT(asp_weights)

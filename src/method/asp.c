@@ -46,6 +46,15 @@ int rst__asp_preset(rst_train_options *o, rst_error *err)
     return networks(m, err);
 }
 
+/* A term of PatchNCE: of two, the published code takes the sum, and nce_mean the mean. */
+static rst_tensor *nce(rst_method *m, const char *name, rst_features key, rst_features query)
+{
+    const rst_method_options *o = &m->o;
+    rst_tensor *t = rst__nce_term(m, key, query, RST_NCE_PLAIN, o->lambda_nce);
+    rst__method_term(m, name, t);
+    return o->nce_idt && o->nce_mean ? rst_scale(t, 0.5) : t;
+}
+
 /* The contrastive terms; the encoder is G's own, for IHC images too. */
 static int contrast(rst_method *m, rst_tensor **part)
 {
@@ -58,11 +67,9 @@ static int contrast(rst_method *m, rst_tensor **part)
     if (o->nce_idt)
         idt = rst__encode(m, rst__method_see(m, "idt_B"), false);
     if (o->lambda_nce > 0)
-        part[n++] =
-            rst__method_term(m, "NCE", rst__nce_term(m, he, virt, RST_NCE_PLAIN, o->lambda_nce));
+        part[n++] = nce(m, "NCE", he, virt);
     if (o->nce_idt && o->lambda_nce > 0)
-        part[n++] =
-            rst__method_term(m, "NCE_Y", rst__nce_term(m, ihc, idt, RST_NCE_PLAIN, o->lambda_nce));
+        part[n++] = nce(m, "NCE_Y", ihc, idt);
     if (o->lambda_asp > 0)
         part[n++] = rst__method_term(m, "ASP",
                                      rst__nce_term(m, ihc, virt, RST_NCE_ADAPTIVE, o->lambda_asp));
@@ -82,7 +89,7 @@ rst_tensor *rst__asp_loss_g(rst_method *m)
 }
 
 const char *const rst__asp_reads[] = { RST_CONTRASTIVE_READS, "lambda-asp", "asp-loss-mode",
-                                       "asp-t", NULL };
+                                       "asp-weights",         "asp-t",      NULL };
 
 const rst_method_kind rst__method_asp = {
     .name = "asp",

@@ -82,6 +82,6 @@ rst_tensor *rst__contrastive_gp(rst_method *m)
     rst_tensor *fake = rst__method_see(m, "fake_B");
     if (m->flipped) /* pixels are compared where they belong */
         fake = rst_flip_w(fake);
-    return rst__method_term(m, "GP",
-                            rst__gauss_pyramid_loss(fake, m->b, o->gp_weights, o->lambda_gp, NULL));
+    return rst__method_term(
+        m, "GP", rst__gauss_pyramid_loss(fake, m->b, o->gp_weights, o->lambda_gp, o->gp_sum, NULL));
 }

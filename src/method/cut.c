@@ -23,6 +23,7 @@ static int preset(rst_train_options *o, rst_error *err)
     if (rc == 0)
         rc = rst_arch_preset("mlp_sample", &m->net_f, err);
     m->net_f.l2norm = RST_L2_CUT;
+    m->nce_mean = true;
     o->unpaired = true;
     o->sampling = RST_SAMPLING_SHUFFLE;
     o->preprocess = RST_PREPROCESS_RESIZE_AND_CROP;
@@ -60,7 +61,8 @@ static rst_tensor *both_contrasts(rst_method *m)
     rst_tensor *nce = contrast(m, "NCE", m->a, "fake_B");
     if (!m->o.nce_idt)
         return nce;
-    return rst_scale(rst_add(nce, contrast(m, "NCE_Y", m->b, "idt_B")), 0.5);
+    rst_tensor *both = rst_add(nce, contrast(m, "NCE_Y", m->b, "idt_B"));
+    return m->o.nce_mean ? rst_scale(both, 0.5) : both;
 }
 
 static rst_tensor *loss_g(rst_method *m)

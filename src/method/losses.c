@@ -67,8 +67,9 @@ static void gauss_levels(rst_tensor *x, rst_tensor **level)
 }
 
 rst_tensor *rst__gauss_pyramid_loss(rst_tensor *fake, rst_tensor *real, const double *weight,
-                                    double lambda, rst_gauss_levels *levels)
+                                    double lambda, bool sum, rst_gauss_levels *levels)
 {
+    const int parts = sum ? 1 : RST_GAUSS_LEVELS;
     rst_gauss_levels own;
     rst_tensor *want[RST_GAUSS_LEVELS], *part[RST_GAUSS_LEVELS];
     if (!levels)
@@ -77,7 +78,7 @@ rst_tensor *rst__gauss_pyramid_loss(rst_tensor *fake, rst_tensor *real, const do
     gauss_levels(real, want);
     for (int i = 0; i < RST_GAUSS_LEVELS; i++) {
         levels->l1[i] = rst__l1_loss(levels->fake[i], want[i], 1);
-        part[i] = rst_scale(levels->l1[i], weight[i] * lambda / RST_GAUSS_LEVELS);
+        part[i] = rst_scale(levels->l1[i], weight[i] * lambda / parts);
     }
     return rst_addn(RST_GAUSS_LEVELS, part);
 }
@@ -135,7 +136,8 @@ bool rst__asp_mode_parse(const char *text, rst_asp_mode *out)
             size_t n = strlen(schedules[s]);
             if (strncmp(text, schedules[s], n) == 0 && text[n] == '_' &&
                 strcmp(text + n + 1, lookups[h]) == 0) {
-                *out = (rst_asp_mode){ false, (rst_asp_schedule)s, (rst_asp_lookup)h };
+                *out =
+                    (rst_asp_mode){ .schedule = (rst_asp_schedule)s, .lookup = (rst_asp_lookup)h };
                 return true;
             }
         }
@@ -172,5 +174,5 @@ rst_tensor *rst__asp_loss(rst_tensor *q, rst_tensor *k, int64_t groups, double t
     rst_tensor *row = rst_nce(s, t);
     if (mode.none)
         return row;
-    return rst_mul(row, rst_asp_weights(rst_diagonal(s), share, mode.lookup));
+    return rst_mul(row, rst_asp_weights(rst_diagonal(s), share, mode.lookup, mode.plain));
 }

@@ -37,10 +37,11 @@ typedef struct rst_gauss_levels {
  * lambda times the mean over six levels of weight[i] * L1. Level 0 is the image blurred by a 5 x 5
  * binomial, each further one the previous halved and blurred, the last only halved.
  *
+ * @param sum     of the levels instead of their mean, as eq. 6 has it
  * @param levels  may be NULL
  */
 rst_tensor *rst__gauss_pyramid_loss(rst_tensor *fake, rst_tensor *real, const double *weight,
-                                    double lambda, rst_gauss_levels *levels);
+                                    double lambda, bool sum, rst_gauss_levels *levels);
 
 /**
  * The multi-scale loss of Pyramid pix2pix (BCI models/pix2pix_model.py): the sum of
@@ -71,7 +72,8 @@ bool rst__asp_mode_parse(const char *text, rst_asp_mode *out);
 double rst__asp_constant_share(rst_asp_schedule s, int epoch, int n_epochs, int n_epochs_decay);
 /** The same at a time t in 0..1; the epochs only say where LAMBDA begins to fall. */
 double rst__asp_constant_share_at(rst_asp_schedule s, double t, int n_epochs, int n_epochs_decay);
-/** PatchNCE whose rows are weighted by how alike q and k already are; weights have mean 1. */
+/** PatchNCE whose rows are weighted by how alike q and k already are; weights have mean 1 unless
+ *  mode.plain is set. */
 rst_tensor *rst__asp_loss(rst_tensor *q, rst_tensor *k, int64_t groups, double t, rst_asp_mode mode,
                           double share);
 

@@ -24,8 +24,8 @@ rst_tensor *rst__asp_loss_g(rst_method *m);
 
 /** The settings that they all read, for lists. */
 #define RST_CONTRASTIVE_READS                                                                      \
-    "netF", "netF-nc", "CUT-mode", "lambda-GAN", "lambda-NCE", "lambda-gp", "gp-weights",          \
-        "nce-idt", "nce-layers", "nce-T", "num-patches",                                           \
+    "netF", "netF-nc", "netF-l2", "CUT-mode", "lambda-GAN", "lambda-NCE", "lambda-gp",             \
+        "gp-weights", "gp-reduce", "nce-idt", "nce-reduce", "nce-layers", "nce-T", "num-patches",  \
         "nce-includes-all-negatives-from-minibatch", "flip-equivariance"
 /** Whether there are contrastive terms. */
 bool rst__contrasts(const rst_method_options *o);

@@ -76,6 +76,9 @@ static int build(rst_model *m, const rst_weights *w, const char *path, const rst
         rc = rst_module_load(m->net, w, "", 0, &why);
     if (rc < 0)
         return rst_fail(err, rc == RST_EINVAL ? RST_EFORMAT : rc, "%s: %s", path, why.msg);
+    if (o->rounding != RST_MODEL_ROUNDING_CARD)
+        m->card.rounding =
+            o->rounding == RST_MODEL_ROUNDING_NEAREST ? RST_ROUNDING_ROUND : RST_ROUNDING_TRUNCATE;
     rst_module_inference(m->net);
     rst_module_set_bn(m->net, bn_mode(m, o->bn));
     rst_module_set_dropout(m->net, o->dropout || m->card.dropout);

@@ -95,14 +95,16 @@ static void adaptive_weights(void **state)
     rst_dev *dev = *state;
     const double x[3] = { -0.5, 0.5, 1 };
     double w[3];
-    CALL(asp_weights, 3, 0.5, RST_ASP_UNIFORM, x, w);
+    CALL(asp_weights, 3, 0.5, RST_ASP_UNIFORM, false, x, w);
     same(3, w, (const double[]){ 1, 1, 1 }, 1e-15);
-    CALL(asp_weights, 3, 0.5, RST_ASP_LINEAR, x, w); /* 0.5, 0.75, 1 over their mean 0.75 */
+    CALL(asp_weights, 3, 0.5, RST_ASP_LINEAR, false, x, w); /* 0.5, 0.75, 1 over their mean 0.75 */
     same(3, w, (const double[]){ 2.0 / 3, 1, 4.0 / 3 }, 1e-15);
-    CALL(asp_weights, 3, 0.0, RST_ASP_TOP, x, w);
+    CALL(asp_weights, 3, 0.5, RST_ASP_LINEAR, true, x, w);
+    same(3, w, (const double[]){ 0.5, 0.75, 1 }, 1e-15);
+    CALL(asp_weights, 3, 0.0, RST_ASP_TOP, false, x, w);
     const double top = 3 / (sqrt(0.75) + 1);
     same(3, w, (const double[]){ 0, sqrt(0.75) * top, top }, 1e-15);
-    CALL(asp_weights, 3, 0.0, RST_ASP_BELL, x, w);
+    CALL(asp_weights, 3, 0.0, RST_ASP_BELL, false, x, w);
     close_to(w[2] / w[1], exp(-2), 1e-15);
     close_to(w[0] / w[1], exp(-8), 1e-15);
 }

@@ -9,7 +9,7 @@ expect 0 - _docs docs
 man_words() {
     sed -e '/^[.]SH NAME/d' -e '/^[.]\\"/d' -e '/^[.]TH/d' -e 's/^[.]SH SYNOPSIS/Usage:/' \
         -e 's/^[.]SH DESCRIPTION/Description:/' -e 's/^[.]SH COMMANDS/Commands:/' -e 's/^[.]SH OPTIONS/Options:/' \
-        -e 's/^[.]SH EXAMPLES/Examples:/' -e 's/^[.]SS \(.*\)/\1:/' -e 's/^[.]SH EXIT STATUS/Exit status:/' -e '/^[.]/d' -e 's/^\\&//' \
+        -e 's/^[.]SH PAPER AND CODE/Paper and code:/' -e 's/^[.]SH EXAMPLES/Examples:/' -e 's/^[.]SS \(.*\)/\1:/' -e 's/^[.]SH EXIT STATUS/Exit status:/' -e '/^[.]/d' -e 's/^\\&//' \
         -e 's/\\e/\\/g' -e 's/\\-/-/g' "$1" | sed '1s/^restain-/restain /' | tr -s ' \n' '\n\n'
 }
 

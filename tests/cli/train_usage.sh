@@ -51,9 +51,9 @@ grep -q '^# dataroot = DIR$' asp.conf || problem 'what is not set is not shown a
 set -- dataroot 'a b/c' layout bci direction BtoA sampling serial dataset_mode unaligned multimag true mm_native 0.25 sr_x2 x2.pth sr_x4 x4.pth sr_tile 64 uniform 96 degradation bicubic preprocess none load_size 300 \
     crop_size 48 no_flip true max_dataset_size 12 alpha white gray_to_rgb true num_threads 3 cache_mb 7 mpp 0.25 netG ammfi_4blocks ngf 8 gc 8 sf 2 stem_k 3 \
     ammfi_levels 5 ammfi_reduction 8 normG batch no_dropout false netD basic ndf 12 n_layers_D 3 normD none \
-    netF sample netF_nc 17 weight_norm none no_antialias true no_antialias_up true init_type normal init_gain 0.1 \
+    netF sample netF_nc 17 netF_l2 cut weight_norm none no_antialias true no_antialias_up true init_type normal init_gain 0.1 \
     sn_default false gan_mode wgangp pool_size 50 lambda_GAN 0.1 lambda_NCE 1.5 lambda_asp 2.5 lambda_gp 3.5 \
-    gp_weights '[1,2,3,4,5,0.1]' asp_loss_mode sigmoid_bell asp_t iter nce_idt true nce_layers 0,4 nce_T 0.5 \
+    gp_weights '[1,2,3,4,5,0.1]' gp_reduce sum asp_loss_mode sigmoid_bell asp_weights plain asp_t iter nce_idt true nce_reduce mean nce_layers 0,4 nce_T 0.5 \
     num_patches 64 nce_includes_all_negatives_from_minibatch true flip_equivariance true lambda_L1 25 weight_L2 26 \
     weight_L3 27 weight_L4 28 lambda_A 11 lambda_B 12 lambda_identity 0.25 n_epochs 3 n_epochs_decay 4 batch_size 5 \
     accumulate 6 lr 3e-05 beta1 0.1 beta2 0.9 lr_policy cosine lr_decay_iters 7 lr_gamma 0.5 lr_step_at_start true \

@@ -32,6 +32,13 @@ expect 0 . translate -m m.safetensors in/b.png -o one.tif
 expect 0 . translate -m m.safetensors -q in/b.png -o quiet.png
 [ "$(grep -c . err)" = 1 ] || problem 'quiet is not'
 
+# How numbers become bytes can be chosen: what a model does by itself is one of the two.
+for kind in nearest truncate; do
+    expect 0 . translate -m m.safetensors in/b.png -o $kind.png --rounding $kind
+done
+same nearest.png one.png
+differ truncate.png one.png
+
 # What the gates of the paper's network let through: beside the pictures, which are the same with it. Other networks
 # have none, slides neither; nothing is written over, nor over an input.
 expect 0 untrained convert --init ammfi_1blocks --ngf 4 --init-gain 1 --seed 2 gates.safetensors

@@ -55,7 +55,7 @@ static bool gauss_pyramid_loss(gold_case *g)
     rst_gauss_levels levels;
     rst_tensor *fake = gold_input(g, "fake"), *real = gold_input(g, "real");
     rst_tensor *loss =
-        rst__gauss_pyramid_loss(fake, real, weight, gold_real(g, "lambda_gp", 1), &levels);
+        rst__gauss_pyramid_loss(fake, real, weight, gold_real(g, "lambda_gp", 1), false, &levels);
     if (!gold_out(g, "loss_GP", loss) ||
         !gold_out(g, "level_l1", rst_concat(RST_AXIS_C, RST_GAUSS_LEVELS, levels.l1)))
         return false;

@@ -436,15 +436,19 @@ MAKE(diagonal)
 }
 MAKE(asp_top)
 {
-    return rst_asp_weights(x[0], 0.5, RST_ASP_TOP);
+    return rst_asp_weights(x[0], 0.5, RST_ASP_TOP, false);
 }
 MAKE(asp_bell)
 {
-    return rst_asp_weights(x[0], 0.3, RST_ASP_BELL);
+    return rst_asp_weights(x[0], 0.3, RST_ASP_BELL, false);
 }
 MAKE(asp_linear)
 {
-    return rst_asp_weights(x[0], 0.1, RST_ASP_LINEAR);
+    return rst_asp_weights(x[0], 0.1, RST_ASP_LINEAR, false);
+}
+MAKE(asp_plain)
+{
+    return rst_asp_weights(x[0], 0.1, RST_ASP_LINEAR, true);
 }
 LIST(l2norm, { "asp", l2_asp, { { 7, 5, 1, 1 } } }, { "cut", l2_cut, { { 3, 17, 1, 1 } } },
      { "map", l2_map, { { 2, 16, 3, 4 } } })
@@ -452,7 +456,8 @@ LIST(nce, { "one group", nce, { { 9, 9, 1, 1 } } }, { "two groups", nce, { { 10,
 LIST_NO_GRADIENT(diagonal, { "two groups", diagonal, { { 10, 5, 1, 1 } } })
 LIST_NO_GRADIENT(asp_weights, { "top", asp_top, { { 20, 1, 1, 1 } } },
                  { "bell", asp_bell, { { 20, 1, 1, 1 } } },
-                 { "linear", asp_linear, { { 7, 1, 1, 1 } } })
+                 { "linear", asp_linear, { { 7, 1, 1, 1 } } },
+                 { "plain", asp_plain, { { 7, 1, 1, 1 } } })
 
 const opcase_list *opcases_at(int i)
 {

@@ -44,7 +44,9 @@ static void test_pyramids(void **state)
     rst_ctx *c = open_ref();
     rst_dims s = { 1, 3, 64, 64 };
     rst_tensor *a = rst_full(c, s, 0.4), *b = rst_full(c, s, 0.3), *term[4];
-    near(rst_item(rst__gauss_pyramid_loss(a, b, gauss, 10, NULL)), 0.247396, 1e-6);
+    near(rst_item(rst__gauss_pyramid_loss(a, b, gauss, 10, false, NULL)), 0.247396, 1e-6);
+    /* Equation 6 itself: 10 * 0.1 * (1/64 + ... + 1/4 + 1) */
+    near(rst_item(rst__gauss_pyramid_loss(a, b, gauss, 10, true, NULL)), 1.484375, 1e-6);
     near(rst_item(rst__pyramid_loss(a, b, 4, scales, NULL)), 10, 1e-5);
     near(rst_item(rst__pyramid_loss(a, b, 2, scales, term)), 5, 1e-5);
     near(rst_item(term[1]), 2.5, 1e-5);
@@ -89,6 +91,13 @@ static void test_asp(void **state)
     near((double)scaled[0], (double)row[0] * 3 * 0.8 / 1.8, 1e-5);
     near((double)scaled[1], (double)row[1] * 3 / 1.8, 1e-5);
     near((double)scaled[2], 0, 1e-7);
+    mode.plain = true; /* those of equation 5 */
+    float equation[3];
+    assert_int_equal(rst_download(rst__asp_loss(tq, tk, 1, 0.07, mode, 0.25), RST_NCHW, equation),
+                     0);
+    near((double)equation[0], (double)row[0] * (0.25 + 0.75 * 0.8), 1e-5);
+    near((double)equation[1], (double)row[1], 1e-5);
+    near((double)equation[2], (double)row[2] * 0.25, 1e-5);
     assert_int_equal(rst_backward(rst_sum(weighted, RST_AXIS_ALL)), 0);
     assert_non_null(rst_grad(tq));
     assert_null(rst_grad(tk));

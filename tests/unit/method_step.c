@@ -274,11 +274,70 @@ static void test_queries(void **state)
     rst__method_free(m);
 }
 
+/* Paper and code -------------------------------------------------------------------------------
+ */
+
+static double term_value[RST_LOSS_TERMS];
+
+static rst_tensor *loss_of_terms(rst_method *m)
+{
+    rst_tensor *l = m->kind->loss_g(m);
+    for (int i = 0; i < RST_LOSS_TERMS; i++)
+        term_value[i] = m->term[i] ? rst_item(m->term[i]) : 0;
+    return l;
+}
+
+static double term(const rst_method *m, const char *name)
+{
+    for (int i = 0; rst__method_term_name(m->kind, i); i++)
+        if (strcmp(rst__method_term_name(m->kind, i), name) == 0)
+            return term_value[i];
+    return 0;
+}
+
+static void with_identity(rst_method_options *o)
+{
+    derivable(o);
+    o->nce_idt = true;
+}
+
+/* What a whole loss is made of, as the published code and as equations 6 and 7 and CUT's paper
+ * have it. */
+static void test_sums_and_means(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method;
+        bool mean; /* by itself */
+    } t[] = { { "asp", false }, { "ammfi", false }, { "cut", true } };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        rst_method *m = methods_small(ctx, t[i].method, with_identity);
+        double gp[2];
+        m->feed = decisions;
+        assert_true(m->o.nce_mean == t[i].mean && !m->o.gp_sum);
+        for (int paper = 0; paper < 2; paper++) {
+            m->o.nce_mean = t[i].mean != (paper == 1);
+            m->o.gp_sum = paper == 1;
+            const double whole = evaluate(m, loss_of_terms, false);
+            const double nce = term(m, "NCE") + term(m, "NCE_Y");
+            gp[paper] = term(m, "GP");
+            assert_true(term(m, "NCE_Y") > 0);
+            const double want =
+                term(m, "G_GAN") + nce * (m->o.nce_mean ? 0.5 : 1) + term(m, "ASP") + gp[paper];
+            if (!(fabs(whole - want) <= 1e-9 * want))
+                fail_msg("%s: %.12g, not %.12g", t[i].method, whole, want);
+        }
+        assert_true(fabs(gp[1] - 6 * gp[0]) <= 1e-9 * gp[1]);
+        rst__method_free(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whole_losses, open_double, close_double),
         cmocka_unit_test_setup_teardown(test_queries, open_double, close_double),
+        cmocka_unit_test_setup_teardown(test_sums_and_means, open_double, close_double),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

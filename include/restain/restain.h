@@ -47,6 +47,7 @@
 #include <restain/metric.h>
 #include <restain/model.h>
 #include <restain/nn.h>
+#include <restain/report.h>
 #include <restain/slide.h>
 #include <restain/synth.h>
 #include <restain/train.h>

@@ -2,6 +2,7 @@
 #include "base/str.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,6 +65,21 @@ void rst__str_printf(rst_str *b, const char *fmt, ...)
     }
     va_end(again);
     va_end(ap);
+}
+
+void rst__str_base64(rst_str *b, const void *data, size_t n)
+{
+    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const uint8_t *p = data;
+    for (size_t i = 0; i < n; i += 3) {
+        const size_t left = n - i;
+        const uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
+                           (left > 2 ? (uint32_t)p[i + 2] : 0);
+        const char four[4] = { digit[v >> 18], digit[v >> 12 & 63],
+                               (char)(left > 1 ? digit[v >> 6 & 63] : '='),
+                               (char)(left > 2 ? digit[v & 63] : '=') };
+        rst__str_bytes(b, four, 4);
+    }
 }
 
 void rst__str_free(rst_str *b)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include <restain/evaluate.h>
+#include <restain/report.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "cli/report.h"
 #include "cli/report_scores.h"
 #include "cli/verbs.h"
@@ -23,6 +25,11 @@ enum {
     TABLE,
     JSON,
     CSV,
+    REPORT,
+    STUDY,
+    HE,
+    NAMES,
+    CASES,
     THREADS,
     ALPHA,
     GRAY,
@@ -63,6 +70,20 @@ static const cli_option options[COUNT] = {
                         "tables" },
     [JSON] = { "json", 0, CLI_PATH, "FILE", .help = "Also write everything as JSON, pairs too" },
     [CSV] = { "csv", 0, CLI_PATH, "FILE", .help = "Also write a line for each pair" },
+    [REPORT] = { "report", 0, CLI_PATH, "DIR",
+                 .help = "Write a report here: index.html (one file), figures as PNG, the paper's "
+                         "tables as LaTeX, scores.json, scores.csv" },
+    [STUDY] = { "reader-study", 0, CLI_PATH, "DIR",
+                .help = "Write a blinded set for readers here: real and virtual pictures under "
+                        "letters, a sheet to fill in, and the key. --seed chooses" },
+    [HE] = { "he", 0, CLI_PATH, "DIR",
+             .help = "The H&E of the pairs, by the same names, for report and reader study" },
+    [NAMES] = { "names", 0, CLI_TEXT, "LIST",
+                .help = "What the folders of virtual pictures are called, with commas between",
+                .otherwise = "their own names" },
+    [CASES] = { "cases", 0, CLI_INT, "N", .lo = 1, .hi = 10000,
+                .help = "Rows of a report's figure, up to 64; cases of a reader study",
+                .otherwise = "4 and 20" },
     [THREADS] = { "threads", 0, CLI_INT, "N", .lo = 1, .hi = 256, .help = "Threads",
                   .otherwise = "as many as the machine has" },
     [ALPHA] = { "alpha", 0, CLI_WORD, .words = "refuse|drop|white", .usual = "refuse",
@@ -123,7 +144,124 @@ static int compare(cli_scores *s, rst_error *err)
     return rc;
 }
 
-static int tell_all(const cli_args *a, const cli_scores *s, rst_error *err)
+/* Names --------------------------------------------------------------------------------------- */
+
+enum { NAME = 64 };
+
+/* The end of a path: what is behind its last slash, slashes at its very end aside. */
+static void name_of_path(const char *path, char *name)
+{
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/')
+        end--;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/')
+        begin--;
+    (void)snprintf(name, NAME, "%.*s", (int)(end - begin), path + begin);
+}
+
+/* The names that were given, or the folders' own. @return 0 or RST_EINVAL */
+static int name_runs(const cli_args *a, char (*name)[NAME], int runs, rst_error *err)
+{
+    const char *p = a->value[NAMES].given ? a->value[NAMES].text : NULL;
+    for (int i = 0; i < runs; i++) {
+        const size_t len = p ? strcspn(p, ",") : 0;
+        if (!a->value[NAMES].given)
+            name_of_path(a->file[i + 1], name[i]);
+        else if (len == 0)
+            return rst_fail(err, RST_EINVAL,
+                            "--names: fewer names than the %d folders of virtual pictures", runs);
+        else
+            (void)snprintf(name[i], NAME, "%.*s", (int)len, p);
+        p = p && p[len] == ',' ? p + len + 1 : NULL;
+    }
+    return p ? rst_fail(err, RST_EINVAL,
+                        "--names: more names than the %d folders of virtual pictures", runs)
+             : 0;
+}
+
+/* Report and reader study ---------------------------------------------------------------------- */
+
+/* What can be refused is refused before hours of computing. */
+static int check_for_people(const cli_args *a, int runs, rst_error *err)
+{
+    const cli_value *v = a->value;
+    const bool any = v[REPORT].given || v[STUDY].given;
+    char name[RST_RUNS_SHOWN][NAME];
+    for (int i = HE; i <= CASES; i++)
+        if (v[i].given && !any)
+            return rst_fail(err, RST_EINVAL, "--%s: only with --report or --reader-study",
+                            options[i].name);
+    if (any && runs > RST_RUNS_SHOWN)
+        return rst_fail(err, RST_EINVAL, "a report shows at most %d folders, not %d",
+                        RST_RUNS_SHOWN, runs);
+    if (v[STUDY].given && rst__exists(v[STUDY].text))
+        return rst_fail(err, RST_EOUTPUT, "%s: exists; a reader study gets a folder of its own",
+                        v[STUDY].text);
+    if (v[HE].given && !rst__is_dir(v[HE].text))
+        return rst_fail(err, RST_EINPUT, "%s: no such folder of H&E", v[HE].text);
+    if (v[REPORT].given && v[CASES].given && v[CASES].i > 64)
+        return rst_fail(err, RST_EINVAL, "--cases: a report's figure has 64 rows at most, not %lld",
+                        (long long)v[CASES].i);
+    return any ? name_runs(a, name, runs, err) : 0;
+}
+
+static int write_beside(const cli_scores *s, const char *dir, rst_error *err)
+{
+    char path[4096];
+    if ((size_t)snprintf(path, sizeof path, "%s/scores.json", dir) >= sizeof path)
+        return rst_fail(err, RST_EINVAL, "%.60s...: the name is too long", dir);
+    int rc = cli_scores_json(s, path, err);
+    (void)snprintf(path, sizeof path, "%s/scores.csv", dir);
+    return rc == 0 ? cli_scores_csv(s, path, err) : rc;
+}
+
+static int write_report(const cli_args *a, const cli_scores *s, const rst_report_run *run,
+                        const rst_image_read_options *read, rst_error *err)
+{
+    const cli_value *v = a->value;
+    const rst_report_options o = { .he = v[HE].text, .cases = (int)v[CASES].i, .read = *read };
+    int rc = rst_report_write(v[REPORT].text, run, s->runs, &o, err);
+    if (rc == 0)
+        rc = write_beside(s, v[REPORT].text, err);
+    if (rc == 0)
+        cli_say("%s/index.html: a report", v[REPORT].text);
+    return rc;
+}
+
+static int write_study(const cli_args *a, const cli_scores *s, const rst_report_run *run,
+                       const rst_image_read_options *read, rst_error *err)
+{
+    const cli_value *v = a->value;
+    const rst_reader_study_options o = {
+        .he = v[HE].text, .cases = (int)v[CASES].i, .seed = (uint64_t)v[SEED].i, .read = *read
+    };
+    const int rc = rst_reader_study_write(v[STUDY].text, run, s->runs, &o, err);
+    if (rc == 0)
+        cli_say("%s: a reader study; keep key.csv from the readers", v[STUDY].text);
+    return rc;
+}
+
+static int write_for_people(const cli_args *a, const cli_scores *s,
+                            const rst_image_read_options *read, rst_error *err)
+{
+    const cli_value *v = a->value;
+    char(*name)[NAME] = rst__calloc((size_t)s->runs, sizeof *name);
+    rst_report_run *run = rst__calloc((size_t)s->runs, sizeof *run);
+    int rc = name && run ? name_runs(a, name, s->runs, err) : rst__fail_nomem(err, "report");
+    for (int i = 0; rc == 0 && i < s->runs; i++)
+        run[i] = (rst_report_run){ name[i], s->run[i], i ? &s->change[i - 1] : NULL };
+    if (rc == 0 && v[REPORT].given)
+        rc = write_report(a, s, run, read, err);
+    if (rc == 0 && v[STUDY].given)
+        rc = write_study(a, s, run, read, err);
+    rst__free(name);
+    rst__free(run);
+    return rc;
+}
+
+static int tell_all(const cli_args *a, const cli_scores *s, const rst_image_read_options *read,
+                    rst_error *err)
 {
     const cli_value *v = a->value;
     if (v[TABLE].i)
@@ -131,7 +269,9 @@ static int tell_all(const cli_args *a, const cli_scores *s, rst_error *err)
     else
         cli_scores_print(s);
     int rc = v[JSON].given ? cli_scores_json(s, v[JSON].text, err) : 0;
-    return rc == 0 && v[CSV].given ? cli_scores_csv(s, v[CSV].text, err) : rc;
+    if (rc == 0 && v[CSV].given)
+        rc = cli_scores_csv(s, v[CSV].text, err);
+    return rc == 0 && (v[REPORT].given || v[STUDY].given) ? write_for_people(a, s, read, err) : rc;
 }
 
 static int run(const cli_args *a, rst_error *err)
@@ -146,6 +286,8 @@ static int run(const cli_args *a, rst_error *err)
     if (runs < 2 && v[COMPARE].given)
         return rst_fail(err, RST_EINVAL, "--compare: REAL and two folders or more");
     int rc = get_options(a, &o, err);
+    if (rc == 0)
+        rc = check_for_people(a, runs, err);
     if (rc < 0)
         return rc;
     cli_scores s = { .run = rst__calloc((size_t)runs, sizeof *s.run),
@@ -156,7 +298,7 @@ static int run(const cli_args *a, rst_error *err)
     if (rc == 0)
         rc = compare(&s, err);
     if (rc == 0)
-        rc = tell_all(a, &s, err);
+        rc = tell_all(a, &s, &o.read, err);
     for (int i = 0; s.run && i < runs; i++)
         rst_evaluation_free(s.run[i]);
     rst__free(s.run);
@@ -181,7 +323,8 @@ const cli_verb cli_verb_evaluate = {
             "level, as BCI's do (00012_test_2+), there is a line for each.",
     .examples = "restain evaluate real virtual\n"
                 "restain evaluate --weights ~/.cache/torch/hub --json scores.json valB results\n"
-                "restain evaluate --compare --table paper valB cut asp seed",
+                "restain evaluate --compare --table paper valB cut asp seed\n"
+                "restain evaluate --compare --report report --he valA valB cut asp",
     .options = options,
     .count = COUNT,
     .min_files = 2,

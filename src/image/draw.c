@@ -39,6 +39,11 @@ void rst__canvas_line(rst_canvas *c, const double *xy, int64_t n, double width, 
     (void)c, (void)xy, (void)n, (void)width, (void)colour;
 }
 
+void rst__canvas_dot(rst_canvas *c, double x, double y, double radius, rst_colour colour)
+{
+    (void)c, (void)x, (void)y, (void)radius, (void)colour;
+}
+
 void rst__canvas_text(rst_canvas *c, double x, double y, const rst_text_style *style,
                       const char *text)
 {
@@ -187,6 +192,15 @@ void rst__canvas_line(rst_canvas *c, const double *xy, int64_t n, double width, 
         open = isfinite(x) && isfinite(y);
     }
     cairo_stroke(c->cr);
+}
+
+void rst__canvas_dot(rst_canvas *c, double x, double y, double radius, rst_colour colour)
+{
+    if (!isfinite(x) || !isfinite(y))
+        return;
+    set_colour(c, colour);
+    cairo_arc(c->cr, x, y, radius, 0, 2 * acos(-1));
+    cairo_fill(c->cr);
 }
 
 static void set_font(rst_canvas *c, const rst_text_style *style)

@@ -46,6 +46,8 @@ int rst__canvas_finish(rst_canvas *c, rst_image *out, rst_error *err);
 void rst__canvas_fill(rst_canvas *c, rst_box where, rst_colour colour);
 /** A line through n points x, y, x, y, ...; broken where one is not finite. */
 void rst__canvas_line(rst_canvas *c, const double *xy, int64_t n, double width, rst_colour colour);
+/** A round spot. */
+void rst__canvas_dot(rst_canvas *c, double x, double y, double radius, rst_colour colour);
 /** UTF-8 in DejaVu Sans, its baseline at y. */
 void rst__canvas_text(rst_canvas *c, double x, double y, const rst_text_style *style,
                       const char *text);

@@ -22,10 +22,6 @@ typedef struct rst_plot {
     bool legend;
 } rst_plot;
 
-/** At most `max` multiples of 1, 2 or 5 times a power of ten within lo..hi: their number; *first
- *  and *step say which. 0 when lo < hi does not hold. */
-int rst__nice_ticks(double lo, double hi, int max, double *first, double *step);
-
 void rst__plot_draw(rst_canvas *c, rst_box where, const rst_plot *p);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/rng.h"
+#include "image/axis.h"
 #include "image/plot.h"
 #include "run/train_panel.h"
 

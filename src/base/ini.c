@@ -16,6 +16,7 @@ typedef struct source {
     rst_ini *ini;
     const char *at;
     int line, rc;
+    bool sections; /* a name counts within its section */
     rst_error *err;
 } source;
 
@@ -81,13 +82,14 @@ static int no_setting(const source *s, int line)
     return rst_fail(s->err, RST_EFORMAT, "%s:%d: is no line like name = value", s->ini->path, line);
 }
 
-static int add(source *s, const char *key, const char *value)
+static int add(source *s, const char *section, const char *key, const char *value)
 {
     rst_ini *ini = s->ini;
     if (!*key)
         return no_setting(s, s->line);
     for (int i = 0; i < ini->count; i++)
-        if (same_key(ini->entry[i].key, key))
+        if (same_key(ini->entry[i].key, key) &&
+            (!s->sections || strcmp(ini->entry[i].section, section) == 0))
             return rst_fail(s->err, RST_EFORMAT, "%s:%d: %s is in line %d already", ini->path,
                             s->line, key, ini->entry[i].line);
     if (ini->count == ini->cap) {
@@ -99,8 +101,8 @@ static int add(source *s, const char *key, const char *value)
         ini->cap = cap;
     }
     rst_ini_entry *e = &ini->entry[ini->count++];
-    *e = (rst_ini_entry){ rst__strdup(key), rst__strdup(value), s->line };
-    if (!e->key || !e->value)
+    *e = (rst_ini_entry){ rst__strdup(key), rst__strdup(value), rst__strdup(section), s->line };
+    if (!e->key || !e->value || !e->section)
         return rst__fail_nomem(s->err, ini->path);
     e->value[value_length(value)] = 0;
     return 0;
@@ -110,13 +112,12 @@ static int add(source *s, const char *key, const char *value)
 static int take(void *user, const char *section, const char *key, const char *value)
 {
     source *s = user;
-    (void)section;
     if (s->rc == 0)
-        s->rc = add(s, key, value);
+        s->rc = add(s, section, key, value);
     return s->rc == 0;
 }
 
-int rst__ini_parse(rst_ini **out, const char *text, const char *path, rst_error *err)
+static int parse(rst_ini **out, const char *text, const char *path, bool sections, rst_error *err)
 {
     *out = NULL;
     rst_ini *ini = rst__calloc(1, sizeof *ini);
@@ -124,7 +125,7 @@ int rst__ini_parse(rst_ini **out, const char *text, const char *path, rst_error 
         rst__ini_free(ini);
         return rst__fail_nomem(err, path);
     }
-    source s = { .ini = ini, .at = text, .err = err };
+    source s = { .ini = ini, .at = text, .sections = sections, .err = err };
     const int bad = ini_parse_stream(next_line, &s, take, &s);
     if (s.rc == 0 && bad > 0)
         s.rc = no_setting(&s, bad);
@@ -137,7 +138,12 @@ int rst__ini_parse(rst_ini **out, const char *text, const char *path, rst_error 
     return s.rc;
 }
 
-int rst__ini_load(rst_ini **out, const char *path, rst_error *err)
+int rst__ini_parse(rst_ini **out, const char *text, const char *path, rst_error *err)
+{
+    return parse(out, text, path, false, err);
+}
+
+static int load(rst_ini **out, const char *path, bool sections, rst_error *err)
 {
     void *text;
     size_t len;
@@ -146,9 +152,19 @@ int rst__ini_load(rst_ini **out, const char *path, rst_error *err)
     if (rc < 0)
         return rc;
     rc = memchr(text, 0, len) ? rst_fail(err, RST_EFORMAT, "%s: is no text file", path)
-                              : rst__ini_parse(out, text, path, err);
+                              : parse(out, text, path, sections, err);
     rst__free(text);
     return rc;
+}
+
+int rst__ini_load(rst_ini **out, const char *path, rst_error *err)
+{
+    return load(out, path, false, err);
+}
+
+int rst__ini_load_sections(rst_ini **out, const char *path, rst_error *err)
+{
+    return load(out, path, true, err);
 }
 
 void rst__ini_free(rst_ini *ini)
@@ -158,6 +174,7 @@ void rst__ini_free(rst_ini *ini)
     for (int i = 0; i < ini->count; i++) {
         rst__free(ini->entry[i].key);
         rst__free(ini->entry[i].value);
+        rst__free(ini->entry[i].section);
     }
     rst__free(ini->entry);
     rst__free(ini->path);

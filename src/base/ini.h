@@ -18,6 +18,7 @@ enum { RST_INI_LINE = 197 };
 
 typedef struct rst_ini_entry {
     char *key, *value; /* owned; the value may be "" */
+    char *section;     /* owned; "" before the first */
     int line;          /* from 1 */
 } rst_ini_entry;
 
@@ -35,7 +36,9 @@ typedef struct rst_ini {
  *         setting or too long, a NUL byte: the error names file and line), RST_ENOMEM
  */
 int rst__ini_load(rst_ini **out, const char *path, rst_error *err);
-/** The same from text with a NUL at its end; `path` is what errors call it. */
+/** The same where sections mean something: a name may be given once in each. */
+int rst__ini_load_sections(rst_ini **out, const char *path, rst_error *err);
+/** rst__ini_load from text with a NUL at its end; `path` is what errors call it. */
 int rst__ini_parse(rst_ini **out, const char *text, const char *path, rst_error *err);
 /** NULL is fine. */
 void rst__ini_free(rst_ini *ini);

@@ -76,6 +76,32 @@ static void test_lines(void **state)
     rst__ini_free(NULL);
 }
 
+static void test_sections(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/restain-ini-XXXXXX";
+    const char text[] = "lr = 1\n[row a]\nlr = 2\nseed = 1\n[row b]\nL-R = 0\nlr = 3\n";
+    rst_error err = RST_ERROR_INIT;
+    rst_ini *ini;
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(rst__file_write(path, text, sizeof text - 1, &err), 0);
+    assert_int_equal(rst__ini_load_sections(&ini, path, &err), 0);
+    assert_int_equal(ini->count, 5);
+    is(ini, 4, "lr", "3", 7);
+    assert_string_equal(ini->entry[0].section, "");
+    assert_string_equal(ini->entry[1].section, "row a");
+    assert_string_equal(ini->entry[4].section, "row b");
+    rst__ini_free(ini);
+    assert_int_equal(rst__ini_load(&ini, path, &err), RST_EFORMAT); /* where they mean nothing */
+    const char twice[] = "[row b]\nlr = 3\n[row a]\n[row b]\nLR = 0\n";
+    assert_int_equal(rst__file_write(path, twice, sizeof twice - 1, &err), 0);
+    assert_int_equal(rst__ini_load_sections(&ini, path, &err), RST_EFORMAT);
+    assert_non_null(strstr(err.msg, ":5: LR is in line 2 already"));
+    unlink(path);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -197,8 +223,10 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines), cmocka_unit_test(test_refused), cmocka_unit_test(test_long),
-        cmocka_unit_test(test_fits),  cmocka_unit_test(test_files),   cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_lines),   cmocka_unit_test(test_sections),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_long),
+        cmocka_unit_test(test_fits),    cmocka_unit_test(test_files),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@ help:
 	@echo 'make fuzz         every parser fuzzed for FUZZ_SECONDS (60)'
 	@echo 'make lint         clang-tidy and cppcheck'
 	@echo 'make bench        side by side with PyTorch; results belong into doc/speed.md'
+	@echo 'make results      doc/results.md: every row of the tables on synthetic pairs (hours; may be stopped and goes on)'
 	@echo 'make format       clang-format 14 over the sources'
 	@echo 'make install      library, headers, command, man pages into PREFIX ($(PREFIX)), below DESTDIR'
 	@echo 'make clean        remove build/'
@@ -39,6 +40,9 @@ bench: release
 	sh scripts/install-deps.sh build bench
 	sh bench/run.sh build/release/bin
 
+results: release
+	sh scripts/results.sh
+
 format:
 	find $(wildcard src include tests examples bench) -name '*.[ch]' -print0 | \
 		xargs -0 "$$(sh scripts/clang-tool.sh clang-format)" -i
@@ -49,4 +53,4 @@ install: release
 clean:
 	rm -rf build
 
-.PHONY: help $(PRESETS) check check-all fuzz lint bench format install clean
+.PHONY: help $(PRESETS) check check-all fuzz lint bench results format install clean

@@ -14,12 +14,12 @@
 enum { VALUE_MAX = 1 << 16 };
 
 /* Where a value was written is part of what is wrong with it. */
-static int at_line(const cli_args *a, int line, int rc, rst_error *err)
+static int at_line(const char *path, int line, int rc, rst_error *err)
 {
     if (rc == 0 || line == 0)
         return rc;
     const rst_error what = *err;
-    return rst_fail(err, rc, "%s:%d: %s", a->config->path, line, what.msg);
+    return rst_fail(err, rc, "%s:%d: %s", path, line, what.msg);
 }
 
 /* What is no configuration file is wrong usage, like a flag that does not exist. */
@@ -32,7 +32,8 @@ static int refused(rst_error *err)
 /* From a file -----------------------------------------------------------------------------------
  */
 
-static int take_entry(cli_args *a, const rst_ini_entry *e, rst_error *err)
+/* Which option a setting is. */
+static int find(const cli_args *a, const rst_ini_entry *e, int *at, rst_error *err)
 {
     char nearest[64];
     const size_t len = strlen(e->key);
@@ -45,17 +46,38 @@ static int take_entry(cli_args *a, const rst_ini_entry *e, rst_error *err)
                         e->key, a->verb->name, nearest);
     if (o->typed_only)
         return rst_fail(err, RST_EINVAL, "%s: is for the command line alone", nearest);
+    *at = i;
+    return 0;
+}
+
+static int set(cli_args *a, int i, const rst_ini_entry *e, const char *path, rst_error *err)
+{
+    const cli_option *o = cli_option_at(a->verb, i);
     cli_value *v = &a->value[i];
-    if (v->given && v->line)
-        return rst_fail(err, RST_EINVAL, "%s: is in line %d already", e->key, v->line);
-    if (v->given)
-        return 0;
-    v->line = e->line;
-    v->given = true;
+    *v = (cli_value){ .given = true, .line = e->line, .path = path };
     int rc = cli_value_parse(o, e->value, v, err);
     if (o->kind == CLI_FLAG)
         v->given = v->i == 1;
     return rc;
+}
+
+static int take_entry(cli_args *a, const rst_ini_entry *e, rst_error *err)
+{
+    int i = 0, rc = find(a, e, &i, err);
+    if (rc < 0)
+        return rc;
+    const cli_value *v = &a->value[i];
+    if (v->given && v->line)
+        return rst_fail(err, RST_EINVAL, "%s: is in line %d already", e->key, v->line);
+    return v->given ? 0 : set(a, i, e, a->config->path, err);
+}
+
+int cli_config_set(cli_args *a, const rst_ini_entry *e, const char *path, rst_error *err)
+{
+    int i = 0, rc = find(a, e, &i, err);
+    if (rc == 0)
+        rc = set(a, i, e, path, err);
+    return at_line(path, e->line, rc, err);
 }
 
 int cli_config_read(cli_args *a, const char *path, rst_error *err)
@@ -65,7 +87,7 @@ int cli_config_read(cli_args *a, const char *path, rst_error *err)
         return refused(err);
     for (int i = 0; rc == 0 && i < a->config->count; i++) {
         const rst_ini_entry *e = &a->config->entry[i];
-        rc = at_line(a, e->line, take_entry(a, e, err), err);
+        rc = at_line(path, e->line, take_entry(a, e, err), err);
     }
     return rc;
 }
@@ -114,7 +136,7 @@ int cli_config_store(const cli_args *a, void *options, rst_error *err)
         if (!v->text)
             continue;
         if (o->set)
-            rc = at_line(a, v->line, o->set(o, v, options, err), err);
+            rc = at_line(v->path, v->line, o->set(o, v, options, err), err);
         else
             store(o, v, (char *)options + o->at);
         if (o->twin)

@@ -14,8 +14,8 @@
 enum { HELP_MAX = 1 << 20 };
 
 static const cli_verb *const verbs[] = {
-    &cli_verb_prepare, &cli_verb_train, &cli_verb_translate, &cli_verb_evaluate, &cli_verb_seamtest,
-    &cli_verb_convert, &cli_verb_info,  &cli_verb_synth,     &cli_verb_doctor,
+    &cli_verb_prepare,  &cli_verb_train,   &cli_verb_sweep, &cli_verb_translate, &cli_verb_evaluate,
+    &cli_verb_seamtest, &cli_verb_convert, &cli_verb_info,  &cli_verb_synth,     &cli_verb_doctor,
 };
 
 const cli_verb *cli_verb_at(int i)

@@ -79,6 +79,7 @@ struct cli_option {
 struct cli_value {
     bool given;
     int line;         /* of the configuration file; 0: it was typed */
+    const char *path; /* of that file; borrowed */
     const char *text; /* as typed; borrowed from argv, file or table; NULL without a value */
     int64_t i;        /* INT; BOOL: 1 or 0; WORD: its place in `words` */
     double d;         /* INT, REAL */
@@ -152,6 +153,8 @@ const char *cli_word(const char *words, int i, size_t *len);
 
 /** Fills the values that were not typed from a file. RST_EINVAL, and those of rst__ini_load. */
 int cli_config_read(cli_args *a, const char *path, rst_error *err);
+/** One setting of such a file, in the place of what was there. Texts are borrowed. RST_EINVAL */
+int cli_config_set(cli_args *a, const rst_ini_entry *e, const char *path, rst_error *err);
 /**
  * Copies what is given, or usual, into the verb's struct, in the order of the table: what an
  * earlier option implies, a later one may change.

@@ -25,6 +25,7 @@ struct rst_multimag_maker {
     pthread_mutex_t lock;
     int64_t uniform, tile;
     uint64_t seed;
+    bool centre;
 };
 
 /* Which super-resolver a magnification goes through. */
@@ -121,6 +122,7 @@ int rst__multimag_maker_new(rst_multimag_maker **out, const rst_dataset *d, rst_
     m->named = named;
     m->tile = o->tile ? o->tile : TILE;
     m->seed = o->seed;
+    m->centre = o->centre;
     int rc = settle_size(m, o->uniform, err);
     if (rc == 0)
         rc = open_resolvers(m, o, err);
@@ -177,6 +179,10 @@ static rst_multimag_view view_of(const rst_multimag_maker *m, const char *stem, 
 {
     const int times = magnification[view];
     rst_multimag_view v = { .uniform = m->uniform, .crop = times > 1, .size = side / times };
+    if (m->centre) {
+        v.y = v.x = (side - v.size) / 2;
+        return v;
+    }
     rst_str name = rst__str(MAX_NAME);
     rst__str_printf(&name, "multimag %d %s", times, stem);
     rst_rng r = rst__rng(m->seed, name.s ? name.s : stem);

@@ -20,6 +20,7 @@ typedef struct rst_multimag_settings {
     const char *sr_x2, *sr_x4; /* weights of super-resolvers; NULL both: bicubic */
     int64_t tile;              /* rst__multimag_resolve; 0: 256 */
     uint64_t seed;             /* of the crops */
+    bool centre;               /* they are the middle instead */
     rst_ctx_options ctx;
 } rst_multimag_settings;
 

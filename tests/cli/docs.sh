@@ -13,7 +13,7 @@ man_words() {
         -e 's/\\e/\\/g' -e 's/\\-/-/g' "$1" | sed '1s/^restain-/restain /' | tr -s ' \n' '\n\n'
 }
 
-for verb in '' train prepare translate seamtest convert info synth doctor; do
+for verb in '' train sweep prepare translate seamtest convert info synth doctor; do
     page=docs/man/restain${verb:+-$verb}.1
     check "$page is missing" test -s "$page"
     # shellcheck disable=SC2086

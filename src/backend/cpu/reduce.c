@@ -29,9 +29,11 @@ static bool axes_split(rst_dims s, unsigned axes, axes3 *k)
     return true;
 }
 
-static void put(float *y, double v, bool add)
+/* Rounded before it is added, as in backend/ref. */
+static void put(float *y, double sum, bool add)
 {
-    *y = (float)(add ? (double)*y + v : v);
+    const float v = (float)sum;
+    *y = add ? *y + v : v;
 }
 
 /* Contiguous sums: y[i] from r numbers each. */

@@ -55,6 +55,13 @@ static rst_tensor *nce(rst_method *m, const char *name, rst_features key, rst_fe
     return o->nce_idt && o->nce_mean ? rst_scale(t, 0.5) : t;
 }
 
+/* Whether a pass changes what later passes see. The published code encodes the IHC even when no
+ * term wants it. */
+static bool leaves_traces(const rst_arch *g)
+{
+    return g->spectral || g->dropout || g->norm == RST_NORM_BATCH;
+}
+
 /* The contrastive terms; the encoder is G's own, for IHC images too. */
 static int contrast(rst_method *m, rst_tensor **part)
 {
@@ -62,7 +69,7 @@ static int contrast(rst_method *m, rst_tensor **part)
     int n = 0;
     rst_features he = rst__encode(m, m->a, true);
     rst_features virt = rst__encode(m, rst__method_see(m, "fake_B"), false), ihc, idt;
-    if (o->nce_idt || o->lambda_asp > 0)
+    if (o->nce_idt || o->lambda_asp > 0 || leaves_traces(&o->net_g))
         ihc = rst__encode(m, m->b, true);
     if (o->nce_idt)
         idt = rst__encode(m, rst__method_see(m, "idt_B"), false);

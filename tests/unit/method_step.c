@@ -332,12 +332,52 @@ static void test_sums_and_means(void **state)
     }
 }
 
+static void spectral(rst_method_options *o)
+{
+    derivable(o);
+    o->net_g.spectral = true;
+}
+
+static void spectral_without_asp(rst_method_options *o)
+{
+    spectral(o);
+    o->lambda_asp = 0;
+}
+
+/* Each pass is a power iteration. The published code encodes the IHC whether or not a term reads
+ * it.
+ */
+static void test_power_iterations(void **state)
+{
+    (void)state;
+    rst_method *with = methods_small(ctx, "asp", spectral),
+               *without = methods_small(ctx, "asp", spectral_without_asp);
+    int compared = 0;
+    rst_entry e, f;
+    with->feed = without->feed = decisions;
+    (void)evaluate(with, loss_g, false);
+    (void)evaluate(without, loss_g, false);
+    for (int i = 0; rst_module_entry(rst__method_net(with, "G"), i, &e); i++) {
+        assert_true(rst_module_entry(rst__method_net(without, "G"), i, &f));
+        if (e.kind != RST_ENTRY_BUFFER)
+            continue;
+        for (int64_t j = 0; j < e.shape[0]; j++)
+            if (at(e.value, j) != at(f.value, j))
+                fail_msg("%s has seen another number of passes", e.name);
+        compared++;
+    }
+    assert_true(compared >= 20);
+    rst__method_free(with);
+    rst__method_free(without);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whole_losses, open_double, close_double),
         cmocka_unit_test_setup_teardown(test_queries, open_double, close_double),
         cmocka_unit_test_setup_teardown(test_sums_and_means, open_double, close_double),
+        cmocka_unit_test_setup_teardown(test_power_iterations, open_double, close_double),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

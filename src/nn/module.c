@@ -227,9 +227,9 @@ rst_rng *rst__module_rng(rst_module *m)
     return &m->rng;
 }
 
-void rst__module_dropout_feed(rst_module *m, int count, const float *const *mask)
+void rst__module_dropout_feed(rst_module *m, rst_mask_feed *feed)
 {
-    m->feed = (rst_mask_feed){ .count = count, .mask = mask };
+    m->feed = feed;
 }
 
 rst_tensor *rst_module_forward(rst_module *m, rst_tensor *x)

@@ -37,7 +37,7 @@ struct rst_param {
 typedef struct rst_segment rst_segment;
 void rst__segments_free(rst_segment *g);
 
-/** Masks given by a test, used up in order instead of random ones. */
+/** Masks given by a test, used up in order instead of random ones, by one module or several. */
 typedef struct rst_mask_feed {
     int count, next;
     const float *const *mask; /* 0 or 1, NCHW, borrowed */
@@ -70,7 +70,7 @@ struct rst_module {
     bool training, dropout;
     rst_bn_mode bn;
     rst_rng rng;
-    rst_mask_feed feed;
+    rst_mask_feed *feed; /* borrowed; NULL: masks are drawn */
     bool checkpointing;
     struct rst_segment *segment; /* owned; nn/run.c */
     rst_stats_policy stat_policy;
@@ -87,8 +87,8 @@ rst_tensor *rst__gates_note(rst_module *m, rst_gate_kind kind, rst_tensor *t);
 void rst__gates_keep(const rst_module *m);
 /** The stream of dropout masks and patch numbers; its state belongs into a checkpoint. */
 rst_rng *rst__module_rng(rst_module *m);
-/** Recorded masks for the next forward passes; the array must last as long. count 0 ends it. */
-void rst__module_dropout_feed(rst_module *m, int count, const float *const *mask);
+/** Recorded masks for the next forward passes; the feed must last as long. NULL ends it. */
+void rst__module_dropout_feed(rst_module *m, rst_mask_feed *feed);
 /** Channels of layer `id` of `model` in a RESNET, or, up to its residual blocks, in an AMMFI; 0
  *  elsewhere. */
 int64_t rst__tap_width(const rst_module *m, int id);

@@ -43,8 +43,8 @@ static rst_tensor *draw_mask(rst_module *m, rst_dims s)
     float *mask = rst__malloc((size_t)n * sizeof *mask);
     if (!mask)
         return rst__ctx_fail(m->c, RST_ENOMEM, "dropout: out of memory");
-    if (m->feed.next < m->feed.count) {
-        const float *given = m->feed.mask[m->feed.next++];
+    if (m->feed && m->feed->next < m->feed->count) {
+        const float *given = m->feed->mask[m->feed->next++];
         for (int64_t i = 0; i < n; i++)
             mask[i] = 2 * given[i];
     } else {

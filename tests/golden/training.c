@@ -18,11 +18,11 @@ enum { MAX_MASKS = 256 };
 typedef struct run {
     gold_case *g;
     rst_method *m;
-    int step;            /* from 1 */
-    double *loss;        /* [steps][columns] */
-    gold_chances chance; /* flips, pools */
-    float *mask[MAX_MASKS];
-    int masks; /* of this step's dropout layers */
+    int step;               /* from 1 */
+    double *loss;           /* [steps][columns] */
+    gold_chances chance;    /* flips, pools */
+    float *mask[MAX_MASKS]; /* of this step's dropout layers */
+    rst_mask_feed masks;
 } run;
 
 /* Options -------------------------------------------------------------------------------------- */
@@ -175,31 +175,31 @@ static rst_tensor *patch_ids(void *user, int call, int layer)
 static bool take_masks(run *r)
 {
     gold_case *g = r->g;
-    for (r->masks = 0; r->masks < MAX_MASKS; r->masks++) {
+    r->masks = (rst_mask_feed){ .mask = (const float *const *)r->mask };
+    for (int i = 0;; i++) {
         char name[64];
-        (void)snprintf(name, sizeof name, "step%d.dropout_mask%d", r->step, r->masks);
+        (void)snprintf(name, sizeof name, "step%d.dropout_mask%d", r->step, i);
         const rst_weight *w = gold_find(g, "rng.", name);
         if (!w)
             break;
-        r->mask[r->masks] = gold_alloc((size_t)rst_weight_elements(w), sizeof(float));
-        rst_weight_to_f32(w, r->mask[r->masks]);
+        if (i == MAX_MASKS)
+            return gold_fail(g, "more than %d dropout masks in step %d", MAX_MASKS, r->step);
+        r->mask[i] = gold_alloc((size_t)rst_weight_elements(w), sizeof(float));
+        rst_weight_to_f32(w, r->mask[i]);
+        r->masks.count++;
     }
-    rst_module *net = rst__method_net(r->m, "G");
-    if (r->masks && !net)
-        return gold_fail(g, "cannot be mapped: dropout in more than one generator");
-    if (net)
-        rst__module_dropout_feed(net, r->masks, (const float *const *)r->mask);
+    for (int i = 0; i < r->m->nets; i++)
+        rst__module_dropout_feed(r->m->net[i].net, r->masks.count ? &r->masks : NULL);
     return true;
 }
 
 static bool used_masks(run *r)
 {
-    rst_module *net = rst__method_net(r->m, "G");
-    int used = net ? net->feed.next : 0;
-    for (int i = 0; i < r->masks; i++)
+    const rst_mask_feed *f = &r->masks;
+    for (int i = 0; i < f->count; i++)
         free(r->mask[i]);
-    return used == r->masks ||
-           gold_fail(r->g, "step %d used %d of %d dropout masks", r->step, used, r->masks);
+    return f->next == f->count ||
+           gold_fail(r->g, "step %d used %d of %d dropout masks", r->step, f->next, f->count);
 }
 
 static bool uniform(void *user, double *out)
@@ -353,7 +353,9 @@ static bool one_step(run *r, json_t *columns)
     json_t *pairs = json_object_get(g->options, "pair_of_step");
     int pair = (int)json_integer_value(json_array_get(pairs, (size_t)r->step - 1));
     rst_method_batch b = { .a = NULL };
-    float *he = picture(g, pair, "A", &b.s), *ihc = picture(g, pair, "B", &b.s_b);
+    const bool back = is(gold_text(g, "direction"), "BtoA");
+    float *he = picture(g, pair, back ? "B" : "A", &b.s);
+    float *ihc = picture(g, pair, back ? "A" : "B", &b.s_b);
     b.a = he;
     b.b = ihc;
     rst_method_when when = { .epoch = (int)gold_int(g, "current_epoch", 1),

@@ -195,7 +195,8 @@ static void test_dropout(void **state)
     (void)state;
     rst_module *m = dropout_only();
     const float given[4] = { 0, 1, 1, 0 };
-    const float *const feed[1] = { given };
+    const float *const masks[1] = { given };
+    rst_mask_feed feed = { .count = 1, .mask = masks };
     rst_begin(ctx);
     rst_tensor *ones = rst_full(ctx, (rst_dims){ 1, 4, 50, 50 }, 1);
     float *v = values(rst_module_forward(m, ones));
@@ -208,7 +209,7 @@ static void test_dropout(void **state)
     free(v);
 
     rst_tensor *four = rst_full(ctx, (rst_dims){ 1, 1, 2, 2 }, 3);
-    rst__module_dropout_feed(m, 1, feed);
+    rst__module_dropout_feed(m, &feed);
     v = values(rst_module_forward(m, four));
     const float want[4] = { 0, 6, 6, 0 };
     assert_memory_equal(v, want, sizeof want);

@@ -39,6 +39,7 @@ lint:
 bench: release
 	sh scripts/install-deps.sh build bench
 	sh bench/run.sh build/release/bin
+	sh bench/evaluate.sh build/release/bin
 
 results: release
 	sh scripts/results.sh

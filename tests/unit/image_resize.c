@@ -98,6 +98,63 @@ static void test_pillow_sums(void **state)
     }
 }
 
+/* Mode F: not rounded, not clipped. Six numbers and the sum of what Pillow gave. */
+static void test_pillow_floats(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t from_w, from_h, w, h;
+        double want[6], sum;
+    } cases[] = {
+        { 23,
+          17,
+          9,
+          7,
+          { 95.0160140991211, 120.11878204345703, 112.28882598876953, 122.47628021240234,
+            96.72158813476562, 93.20811462402344 },
+          23917.197303771973 },
+        { 5,
+          6,
+          11,
+          9,
+          { -9.263925552368164, 43.7360725402832, 95.16326904296875, 195.64036560058594, 128.1875,
+            104.7183609008789 },
+          37246.65942442417 },
+        { 16,
+          16,
+          16,
+          5,
+          { 81.26946258544922, 134.26947021484375, 120.75476837158203, 143.14413452148438,
+            128.80612182617188, 131.2330780029297 },
+          30641.21466064453 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        float out[512];
+        const int64_t n = cases[i].w * cases[i].h * 3, at[6] = { 0, 1, 2, n / 3, n / 2, n - 1 };
+        rst_image src = pattern(cases[i].from_w, cases[i].from_h, 3);
+        double sum = 0;
+        assert_int_equal(
+            rst__image_resize_float(&src, cases[i].w, cases[i].h, RST_RESIZE_BICUBIC, out, NULL),
+            0);
+        for (int k = 0; k < 6; k++)
+            assert_true((double)out[at[k]] == cases[i].want[k]);
+        for (int64_t k = 0; k < n; k++)
+            sum += (double)out[k];
+        assert_true(fabs(sum - cases[i].sum) < 1e-9);
+        rst_image_free(&src);
+    }
+    rst_image src = pattern(8, 8, 3);
+    float out[3];
+    rst_error err = RST_ERROR_INIT;
+    assert_int_equal(rst__image_resize_float(&src, 0, 1, RST_RESIZE_BICUBIC, out, &err),
+                     RST_EINVAL);
+    rst__alloc_fail_after(0);
+    assert_int_equal(rst__image_resize_float(&src, 1, 1, RST_RESIZE_BICUBIC, out, &err),
+                     RST_ENOMEM);
+    rst__alloc_fail_after(-1);
+    rst_image_free(&src);
+}
+
 static void test_extremes_do_not_wrap(void **state)
 {
     (void)state;
@@ -235,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pillow_pixels),
         cmocka_unit_test(test_pillow_sums),
+        cmocka_unit_test(test_pillow_floats),
         cmocka_unit_test(test_extremes_do_not_wrap),
         cmocka_unit_test(test_the_same_size_is_a_copy_and_mpp_follows),
         cmocka_unit_test(test_resize_refuses_and_survives_no_memory),

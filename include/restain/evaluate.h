@@ -229,6 +229,15 @@ typedef struct rst_evaluation_sets {
 
 RST_API const rst_evaluation_sets *rst_evaluation_distances(const rst_evaluation *e);
 
+/**
+ * Writes a heat map of two slides as a pyramidal TIFF of a 32nd of their sides, with its mpp: white
+ * where a tile's mean DAB is the real one's, the browner the more too much there is, the bluer the
+ * more too little (strongest from 0.15 on), grey without tissue.
+ *
+ * @return 0, RST_EINVAL (of pictures, or without the stain), RST_EINPUT, RST_EOUTPUT, RST_ENOMEM
+ */
+RST_API int rst_evaluation_heatmap(const rst_evaluation *e, const char *path, rst_error *err);
+
 /* Two runs ------------------------------------------------------------------------------------- */
 
 /** A score of two runs over the pairs that have it in both: b less a. */

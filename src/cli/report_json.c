@@ -13,6 +13,16 @@
 
 enum { SCHEMA = 2 };
 
+int cli_json_write(json_t *all, const char *path, rst_error *err)
+{
+    char *text = all ? json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
+    const int rc =
+        text ? rst__file_write(path, text, strlen(text), err) : rst__fail_nomem(err, "evaluation");
+    free(text); /* allow free: jansson made it */
+    json_decref(all);
+    return rc;
+}
+
 static json_t *number(double v)
 {
     return isfinite(v) ? json_real(v) : json_null();
@@ -206,10 +216,5 @@ int cli_scores_json(const cli_scores *s, const char *path, rst_error *err)
                   rst_protocol_version(f.protocol), "real_rewritten", f.rewrite_real, "real",
                   f.real, "seed", (json_int_t)f.seed, "resamples", f.resamples, "interval",
                   f.interval, "runs", runs, "comparisons", changes);
-    char *text = all ? json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
-    const int rc =
-        text ? rst__file_write(path, text, strlen(text), err) : rst__fail_nomem(err, "evaluation");
-    free(text); /* allow free: jansson made it */
-    json_decref(all);
-    return rc;
+    return cli_json_write(all, path, err);
 }

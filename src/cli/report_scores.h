@@ -5,6 +5,8 @@
 
 #include <restain/evaluate.h>
 
+#include "base/json.h"
+
 /** Runs over the same real pictures, and of each but the first how it differs from the first. */
 typedef struct cli_scores {
     rst_evaluation **run; /* [runs] */
@@ -18,6 +20,11 @@ void cli_scores_print(const cli_scores *s);
 void cli_scores_paper(const cli_scores *s);
 /** Everything, rows too. RST_EOUTPUT, RST_ENOMEM */
 int cli_scores_json(const cli_scores *s, const char *path, rst_error *err);
+/** The tiles of two slides for QuPath. RST_EINVAL (no slides), RST_EOUTPUT, RST_ENOMEM */
+int cli_scores_geojson(const cli_scores *s, const char *path, rst_error *err);
+/** Writes a value, which is taken, also when it is NULL for want of memory. RST_EOUTPUT, RST_ENOMEM
+ */
+int cli_json_write(json_t *value, const char *path, rst_error *err);
 /** A line for each pair of each run. RST_EOUTPUT, RST_ENOMEM */
 int cli_scores_csv(const cli_scores *s, const char *path, rst_error *err);
 

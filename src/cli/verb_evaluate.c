@@ -25,6 +25,8 @@ enum {
     TABLE,
     JSON,
     CSV,
+    HEATMAP,
+    GEOJSON,
     REPORT,
     STUDY,
     HE,
@@ -70,6 +72,12 @@ static const cli_option options[COUNT] = {
                         "tables" },
     [JSON] = { "json", 0, CLI_PATH, "FILE", .help = "Also write everything as JSON, pairs too" },
     [CSV] = { "csv", 0, CLI_PATH, "FILE", .help = "Also write a line for each pair" },
+    [HEATMAP] = { "heatmap", 0, CLI_PATH, "FILE.ome.tif",
+                  .help =
+                      "Of two slides: write where there is too much brown and where too little, "
+                      "as a pyramid of a 32nd of their sides" },
+    [GEOJSON] = { "geojson", 0, CLI_PATH, "FILE",
+                  .help = "Of two slides: write the tiles with their scores for QuPath" },
     [REPORT] = { "report", 0, CLI_PATH, "DIR",
                  .help = "Write a report here: index.html (one file), figures as PNG, the paper's "
                          "tables as LaTeX, scores.json, scores.csv" },
@@ -271,6 +279,10 @@ static int tell_all(const cli_args *a, const cli_scores *s, const rst_image_read
     int rc = v[JSON].given ? cli_scores_json(s, v[JSON].text, err) : 0;
     if (rc == 0 && v[CSV].given)
         rc = cli_scores_csv(s, v[CSV].text, err);
+    if (rc == 0 && v[HEATMAP].given)
+        rc = rst_evaluation_heatmap(s->run[0], v[HEATMAP].text, err);
+    if (rc == 0 && v[GEOJSON].given)
+        rc = cli_scores_geojson(s, v[GEOJSON].text, err);
     return rc == 0 && (v[REPORT].given || v[STUDY].given) ? write_for_people(a, s, read, err) : rc;
 }
 
@@ -286,6 +298,9 @@ static int run(const cli_args *a, rst_error *err)
     if (runs < 2 && v[COMPARE].given)
         return rst_fail(err, RST_EINVAL, "--compare: REAL and two folders or more");
     int rc = get_options(a, &o, err);
+    if (rc == 0 && (v[HEATMAP].given || v[GEOJSON].given) && (runs > 1 || rst__is_dir(a->file[0])))
+        rc = rst_fail(err, RST_EINVAL, "--%s: only of two slides",
+                      options[v[HEATMAP].given ? HEATMAP : GEOJSON].name);
     if (rc == 0)
         rc = check_for_people(a, runs, err);
     if (rc < 0)

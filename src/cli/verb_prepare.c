@@ -7,10 +7,12 @@
 #include "cli/verbs.h"
 #include "run/audit.h"
 #include "run/multimag_cache.h"
+#include "run/tiles.h"
 
 enum {
     CHECK,
     MULTIMAG,
+    TILES,
     OUTPUT,
     BYSLIDE,
     SRX2,
@@ -18,6 +20,15 @@ enum {
     SRTILE,
     UNIFORM,
     SEED,
+    SIZE,
+    MPP,
+    HEMPP,
+    IHCMPP,
+    TISSUE,
+    PEAK,
+    VAL,
+    JPEG,
+    DRYRUN,
     LAYOUT,
     MAXIMUM,
     ALPHA,
@@ -34,6 +45,9 @@ static const cli_option options[COUNT] = {
     [MULTIMAG] = { "multimag", 0, CLI_FLAG,
                    .help = "Make every pair of split train at magnifications 1, 2 and 4, in one "
                            "size" },
+    [TILES] = { "tiles", 0, CLI_FLAG,
+                .help = "Cut registered slides, H&E and IHC of the same tissue, into pairs of "
+                        "tiles" },
     [OUTPUT] = { "output", 'o', CLI_PATH, "OUT",
                  .help = "The folder to make; of --check a table of the good pairs, with slide, "
                          "tissue, shift and hashes, which train takes as its data" },
@@ -52,6 +66,26 @@ static const cli_option options[COUNT] = {
                   .help = "Side in pixels that all are brought to; 0: that of the pictures" },
     [SEED] = { "seed", 0, CLI_INT, "N", .lo = 0, .hi = 9007199254740992.0, .usual = "0",
                .help = "The same seed cuts the same crops" },
+    [SIZE] = { "tile-size", 0, CLI_INT, "N", .lo = 16, .hi = 8192, .usual = "1024",
+               .help = "--tiles: their side in pixels" },
+    [MPP] = { "mpp", 0, CLI_REAL, "UM", .lo = 0.05, .hi = 100,
+              .help = "--tiles: their um per pixel, MIST's are 0.4661; the default is the H&E's" },
+    [HEMPP] = { "he-mpp", 0, CLI_REAL, "UM", .lo = 0.05, .hi = 20,
+                .help = "--tiles: um per pixel of H&E slides, if the files do not say or are "
+                        "wrong" },
+    [IHCMPP] = { "ihc-mpp", 0, CLI_REAL, "UM", .lo = 0.05, .hi = 20,
+                 .help = "--tiles: the same of IHC slides" },
+    [TISSUE] = { "min-tissue", 0, CLI_REAL, "X", .lo = 0, .hi = 1, .usual = "0.5",
+                 .help = "--tiles: share of a tile that must be tissue, in both stains" },
+    [PEAK] = { "min-peak", 0, CLI_REAL, "X", .lo = 0, .hi = 1, .usual = "0",
+               .help = "--tiles: how well a pair's haematoxylin must agree: 1 is the same, below "
+                       "0.1 nothing is alike" },
+    [VAL] = { "val-share", 0, CLI_REAL, "X", .lo = 0, .hi = 1, .usual = "0.2",
+              .help = "--tiles: about the share of pairs to validate with, by whole slides" },
+    [JPEG] = { "jpeg", 0, CLI_INT, "Q", .lo = 1, .hi = 100,
+               .help = "--tiles: write JPEG of this quality instead of PNG" },
+    [DRYRUN] = { "dry-run", 0, CLI_FLAG,
+                 .help = "--tiles: look at the slides, say what there is to cut, write nothing" },
     [LAYOUT] = { "layout", 0, CLI_WORD, .words = "auto|folders|bci|splits|ab|manifest",
                  .usual = "auto", .help = "How the files lie, as for train" },
     [MAXIMUM] = { "max-dataset-size", 0, CLI_INT, "N", .lo = 0, .hi = 1e9, .usual = "0",
@@ -108,6 +142,61 @@ static int multimag(const cli_args *a, rst_error *err)
                      "and test with\n%lld pictures made, %lld were there\n",
                      (long long)r.pairs, (long long)r.uniform, (long long)r.uniform, r.resolver,
                      (long long)r.others, (long long)r.written, (long long)r.there);
+    return rc;
+}
+
+static void print_tiles(const rst_tiles_options *o, const rst_tiles_report *r)
+{
+    static const char *const split[RST_TILES_SPLITS] = { "train", "val", "test" };
+    int64_t slides = 0, tiles = 0;
+    for (int k = 0; k < RST_TILES_SPLITS; k++) {
+        slides += r->slides[k];
+        tiles += r->tiles[k];
+    }
+    (void)printf("slides:     %lld pairs\ntiles:      %lld pairs of %lld x %lld pixels, of %lld "
+                 "places\n",
+                 (long long)slides, (long long)tiles, (long long)o->tile, (long long)o->tile,
+                 (long long)r->places);
+    for (int k = 0; k < RST_TILES_SPLITS; k++)
+        if (r->slides[k])
+            (void)printf("%-12s%lld pairs of %lld slides\n", split[k], (long long)r->tiles[k],
+                         (long long)r->slides[k]);
+    if (o->dry_run) {
+        (void)printf("disk GB:    %.1f at the most\n",
+                     6e-9 * (double)tiles * (double)o->tile * (double)o->tile);
+        return;
+    }
+    (void)printf("alignment:  shift %.1f px, peak %.3f (medians); %lld pairs without likeness",
+                 r->shift_px, r->peak, (long long)r->unlike);
+    if (o->min_peak > 0)
+        (void)printf(", %lld left out", (long long)r->apart);
+    (void)printf("\n%lld pictures made, %lld were there\n", (long long)r->written,
+                 (long long)r->there);
+}
+
+static int tiles(const cli_args *a, rst_error *err)
+{
+    const cli_value *v = a->value;
+    const rst_tiles_options o = {
+        .he = a->file[0],
+        .ihc = a->files > 1 ? a->file[1] : NULL,
+        .folder = v[OUTPUT].text,
+        .tile = v[SIZE].i,
+        .mpp = v[MPP].d,
+        .slide_mpp = { v[HEMPP].d, v[IHCMPP].d },
+        .min_tissue = v[TISSUE].d,
+        .min_peak = v[PEAK].d,
+        .val_share = v[VAL].d,
+        .jpeg = (int)v[JPEG].i,
+        .dry_run = v[DRYRUN].given,
+        .progress = tell,
+    };
+    rst_tiles_report r;
+    if (!o.folder && !o.dry_run)
+        return rst_fail(err, RST_EINVAL, "--output is missing: the folder to make");
+    int rc = rst__tiles(&o, &r, err);
+    if (rc == 0)
+        print_tiles(&o, &r);
     return rc;
 }
 
@@ -171,23 +260,29 @@ static int check(const cli_args *a, rst_error *err)
 
 static int run(const cli_args *a, rst_error *err)
 {
+    static const int only[] = { SIZE, MPP, HEMPP, IHCMPP, TISSUE, PEAK, VAL, JPEG, DRYRUN };
     const cli_value *v = a->value;
-    if (v[MULTIMAG].given == v[CHECK].given)
-        return rst_fail(err, RST_EINVAL, "prepare: say what: --check or --multimag");
+    if (v[MULTIMAG].given + v[CHECK].given + v[TILES].given != 1)
+        return rst_fail(err, RST_EINVAL, "prepare: say what: --check, --multimag or --tiles");
+    for (size_t i = 0; !v[TILES].given && i < sizeof only / sizeof only[0]; i++)
+        if (v[only[i]].given)
+            return rst_fail(err, RST_EINVAL, "--%s is for --tiles", options[only[i]].name);
+    if (!v[TILES].given && a->files > 1)
+        return rst_fail(err, RST_EINVAL, "%s: one data set at a time", a->file[1]);
     if (v[BYSLIDE].given && !(v[CHECK].given && v[OUTPUT].given))
         return rst_fail(err, RST_EINVAL, "--by-slide is for the table of --check, -o");
     if (v[QUIET].given)
         cli_report_quiet();
     cli_on_interrupt(stop);
-    int rc = v[CHECK].given ? check(a, err) : multimag(a, err);
+    int rc = v[CHECK].given ? check(a, err) : v[TILES].given ? tiles(a, err) : multimag(a, err);
     cli_on_interrupt(NULL);
     return rc;
 }
 
 const cli_verb cli_verb_prepare = {
     .name = "prepare",
-    .usage = "(--check [-o FILE] | --multimag -o DIR) [OPTION...] DATAROOT",
-    .brief = "check a data set, make it ready for training",
+    .usage = "(--check [-o FILE] | --multimag -o DIR | --tiles -o DIR) [OPTION...] DATA...",
+    .brief = "check a data set, make it ready for training, cut one from slides",
     .text =
         "--check reads every file of train, val and test and says which cannot be used, whose "
         "partner is missing or of another size, which are there twice, and which slides are in "
@@ -203,14 +298,25 @@ const cli_verb cli_verb_prepare = {
         "an epoch draws as many pairs as the data set has, each at a magnification that chance "
         "decides. Splits val and test stay as they are, and the manifest points to them.\n"
         "A run that was stopped is taken up by the same command; what is there is not made again. "
-        "Where the crops lie follows from the seed and the pictures' names.",
+        "Where the crops lie follows from the seed and the pictures' names.\n"
+        "--tiles takes an H&E slide and its IHC, of the same tissue in the same place; two folders "
+        "of them, paired by their names; or a table of split, he and ihc. Both are read where the "
+        "H&E's grid of tiles lies, at the level just finer than the tiles, and made smaller if "
+        "that "
+        "is not their um per pixel. Tiles that are tissue in both stains become "
+        "trainA/SLIDE_ROW_COLUMN.png and trainB, valA and valB alike, as in MIST, but with whole "
+        "slides on either side; manifest.tsv tells for each where it lay, its tissue, and how far "
+        "the haematoxylin of the two is apart, by phase correlation. Registering slides is for "
+        "other programs: what is off by more than some pixels shows here.",
     .examples = "restain prepare --check MIST/HER2/TrainValAB -o her2.tsv\n"
                 "restain prepare --multimag MIST/HER2/TrainValAB -o her2-mm --sr-x2 BSRGANx2.pth "
                 "--sr-x4 BSRGAN.pth\n"
+                "restain prepare --tiles he/ ihc/ --mpp 0.4661 -o TrainValAB\n"
+                "restain prepare --tiles he.svs her2.svs --dry-run\n"
                 "restain prepare --multimag HER2 -o her2-bicubic --max-dataset-size 100",
     .options = options,
     .count = COUNT,
     .min_files = 1,
-    .max_files = 1,
+    .max_files = 2,
     .run = run,
 };

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "image/resize.h"
 
 enum { N = RST_PHASE_SIDE };
 
@@ -102,6 +103,21 @@ static rst_shift find_peak(const double complex *y)
         .dx = centred(c) + top(creal(y[r * N + left]), peak, creal(y[r * N + right])),
         .peak = peak,
     };
+}
+
+int rst__phase_input(const rst_image *img, rst_stain_set set, float *out, rst_error *err)
+{
+    const rst_stains stains = rst__stains(set);
+    double part[3][256];
+    rst_image small = RST_IMAGE_INIT;
+    int rc = rst__image_resize(img, N, N, RST_RESIZE_BICUBIC, &small, err);
+    rst__stain_table(&stains, 0, 255, part);
+    for (int i = 0; rc == 0 && i < N * N; i++) {
+        const uint8_t *p = small.px + 3 * i;
+        out[i] = (float)(part[0][p[0]] + part[1][p[1]] + part[2][p[2]]);
+    }
+    rst_image_free(&small);
+    return rc;
 }
 
 int rst__phase_shift(const float *a, const float *b, rst_shift *out, rst_error *err)

@@ -3,7 +3,9 @@
 #ifndef RST_IMAGE_PHASE_H
 #define RST_IMAGE_PHASE_H
 
-#include <restain/error.h>
+#include <restain/image.h>
+
+#include "image/stain.h"
 
 enum { RST_PHASE_SIDE = 256, RST_PHASE_CYCLES = 20 };
 
@@ -15,6 +17,16 @@ typedef struct rst_shift {
     double dy, dx; /* pixels, -SIDE/2 .. SIDE/2, to a fraction of a pixel */
     double peak;   /* how much of the two agrees there: 1 for equal pictures */
 } rst_shift;
+
+/**
+ * What of a picture is compared: its haematoxylin, which every stain has beside its own, on SIDE x
+ * SIDE pixels (Pillow's bicubic).
+ *
+ * @param img       RGB
+ * @param[out] out  SIDE x SIDE
+ * @return 0 or RST_ENOMEM
+ */
+int rst__phase_input(const rst_image *img, rst_stain_set set, float *out, rst_error *err);
 
 /**
  * The spectra's phases alone are compared, so that brightness and contrast, which differ from stain

@@ -11,8 +11,6 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/str.h"
-#include "image/resize.h"
-#include "image/stain.h"
 
 enum { TEXT_MAX = 1 << 16, SIDE = RST_PHASE_SIDE };
 
@@ -200,10 +198,9 @@ static int list_all(rst_audit *a, const rst_audit_options *o, rst_error *err)
 static int measure(const rst_image_view *v, rst_stain_set set, double *tissue, float *h,
                    rst_error *err)
 {
-    const rst_stains stains = rst__stains(set);
-    double density[256], part[3][256];
+    double density[256];
     int64_t n = 0;
-    rst_image whole = RST_IMAGE_INIT, small = RST_IMAGE_INIT;
+    rst_image whole = RST_IMAGE_INIT;
     int rc = rst_image_new(&whole, v->w, v->h, 3, err);
     if (rc < 0)
         return rc;
@@ -215,14 +212,8 @@ static int measure(const rst_image_view *v, rst_stain_set set, double *tissue, f
             n += density[p[0]] + density[p[1]] + density[p[2]] >= 3 * TISSUE;
     }
     *tissue = (double)n / (double)(v->w * v->h);
-    rc = rst__image_resize(&whole, SIDE, SIDE, RST_RESIZE_BICUBIC, &small, err);
-    rst__stain_table(&stains, 0, WHITE, part);
-    for (int i = 0; rc == 0 && i < SIDE * SIDE; i++) {
-        const uint8_t *p = small.px + 3 * i;
-        h[i] = (float)(part[0][p[0]] + part[1][p[1]] + part[2][p[2]]);
-    }
+    rc = rst__phase_input(&whole, set, h, err);
     rst_image_free(&whole);
-    rst_image_free(&small);
     return rc;
 }
 

@@ -7,39 +7,21 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/str.h"
 #include "run/audit.h"
-
-/* A slide, and where its pairs go. */
-typedef struct slide {
-    char hash[65];
-    const char *name;
-    int64_t pairs;
-    bool val;
-} slide;
-
-static int by_name(const void *x, const void *y)
-{
-    return strcmp(((const slide *)x)->name, ((const slide *)y)->name);
-}
-
-static int by_hash(const void *x, const void *y)
-{
-    return strcmp(((const slide *)x)->hash, ((const slide *)y)->hash);
-}
+#include "run/slide_split.h"
 
 /* Slides of the good pairs, by name, owned. */
-static int list_slides(const rst_audit *a, slide **out, int64_t *count, rst_error *err)
+static int list_slides(const rst_audit *a, rst_slide_share **out, int64_t *count, rst_error *err)
 {
-    slide *s = rst__calloc((size_t)a->count + 1, sizeof *s);
+    rst_slide_share *s = rst__calloc((size_t)a->count + 1, sizeof *s);
     int64_t n = 0, kept = 0;
     if (!s)
         return rst__fail_nomem(err, "slides of a data set");
     for (int64_t i = 0; i < a->count; i++)
         if (!a->pair[i].err.code)
             s[n++].name = a->pair[i].slide;
-    qsort(s, (size_t)n, sizeof *s, by_name);
+    qsort(s, (size_t)n, sizeof *s, rst__slide_share_by_name);
     for (int64_t i = 0; i < n; i++) {
         if (kept == 0 || strcmp(s[kept - 1].name, s[i].name) != 0)
             s[kept++].name = s[i].name;
@@ -50,38 +32,23 @@ static int list_slides(const rst_audit *a, slide **out, int64_t *count, rst_erro
     return 0;
 }
 
-/* Slides go to validation in the order of their hashes, as long as that brings it nearer to the
- * size it had. At least one stays to train with. */
-static int divide(const rst_audit *a, slide **out, int64_t *count, rst_error *err)
+/* About as many pairs to validate with as before, by whole slides. */
+static int divide(const rst_audit *a, rst_slide_share **out, int64_t *count, rst_error *err)
 {
-    int64_t left = a->in_split[1] + a->in_split[2], others;
     if (a->unnamed > 0)
         return rst_fail(err, RST_EINVAL,
                         "--by-slide: the names of %lld pairs do not tell their slide, as "
                         "SLIDE_ROW_COLUMN does",
                         (long long)a->unnamed);
     int rc = list_slides(a, out, count, err);
-    if (rc < 0)
-        return rc;
-    slide *s = *out;
-    for (int64_t i = 0; rc == 0 && i < *count; i++)
-        rc = rst__sha256_hex(s[i].name, strlen(s[i].name), s[i].hash, err);
-    qsort(s, (size_t)*count, sizeof *s, by_hash);
-    others = *count - 1;
-    for (int64_t i = 0; i < *count && others > 0; i++)
-        if (s[i].pairs < 2 * left) {
-            s[i].val = true;
-            left -= s[i].pairs;
-            others--;
-        }
-    qsort(s, (size_t)*count, sizeof *s, by_name);
-    return rc;
+    return rc < 0 ? rc : rst__slide_split(*out, *count, a->in_split[1] + a->in_split[2], err);
 }
 
-static const char *split_of(const rst_audit_pair *p, const slide *s, int64_t count)
+static const char *split_of(const rst_audit_pair *p, const rst_slide_share *s, int64_t count)
 {
-    const slide key = { .name = p->slide };
-    const slide *found = s ? bsearch(&key, s, (size_t)count, sizeof *s, by_name) : NULL;
+    const rst_slide_share key = { .name = p->slide };
+    const rst_slide_share *found =
+        s ? bsearch(&key, s, (size_t)count, sizeof *s, rst__slide_share_by_name) : NULL;
     return found ? found->val ? "val" : "train" : rst__audit_split(p->split);
 }
 
@@ -103,7 +70,7 @@ static int add_row(rst_str *t, const rst_audit_pair *p, const char *split, rst_e
 
 int rst__audit_write(const rst_audit *a, const char *path, bool by_slide, rst_error *err)
 {
-    slide *s = NULL;
+    rst_slide_share *s = NULL;
     int64_t count = 0;
     if (a->d[0]->layout == RST_DATA_SIDE_BY_SIDE)
         return rst_fail(err, RST_EINVAL,

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "run/prepared.h"
 
 enum { VIEWS = RST_MULTIMAG_VIEWS, SCALES = 2, MAX_PATH = 1 << 16 };
 
@@ -41,17 +42,6 @@ static char *path_of(const char *folder, rst_data_side side, const char *what, c
     return s.failed ? NULL : s.s;
 }
 
-static int write_picture(const char *path, const rst_image *img, rst_error *err)
-{
-    char *folder = rst__strdup(path);
-    if (!folder)
-        return rst__fail_nomem(err, path);
-    *strrchr(folder, '/') = 0;
-    int rc = rst__mkdirs(folder, err);
-    rst__free(folder);
-    return rc < 0 ? rc : rst_image_write(path, img, NULL, err);
-}
-
 /* Pictures --------------------------------------------------------------------------------------
  */
 
@@ -61,7 +51,7 @@ static int make_view(const job *j, const rst_image *img, rst_data_side side, int
     rst_image big = RST_IMAGE_INIT;
     int rc = rst__multimag_make(j->m, img, side, item, view, &big, err);
     if (rc == 0)
-        rc = write_picture(path, &big, err);
+        rc = rst__prepared_picture(path, &big, NULL, err);
     rst_image_free(&big);
     return rc;
 }
@@ -156,7 +146,7 @@ static int native(const job *j, const rst_dataset *d, const char *split, rst_dat
     if (rc == 0 && !rst__exists(to)) {
         rc = rst__multimag_read(d, side, item, &img, err);
         if (rc == 0)
-            rc = write_picture(to, &img, err);
+            rc = rst__prepared_picture(to, &img, NULL, err);
         rst_image_free(&img);
     }
     if (rc == 0 && snprintf(path, PATH_MAX, "%s", name) >= PATH_MAX)
@@ -231,16 +221,6 @@ static int add_others(job *j, int64_t *count, rst_error *err)
     return rc;
 }
 
-static int write_text(const char *folder, const char *name, const rst_str *text, rst_error *err)
-{
-    rst_str path = rst__str(MAX_PATH);
-    rst__str_printf(&path, "%s/%s", folder, name);
-    int rc = text->failed || path.failed ? rst__fail_nomem(err, folder)
-                                         : rst__file_write(path.s, text->s, text->len, err);
-    rst__str_free(&path);
-    return rc;
-}
-
 /* Before the work, so that what is wrong shows before it. */
 static int list_rows(job *j, rst_multimag_cache_report *r, rst_error *err)
 {
@@ -277,48 +257,14 @@ static int describe(const job *j, const char *resolver, rst_str *s, rst_error *e
     return s->failed ? rst__fail_nomem(err, j->o->folder) : 0;
 }
 
-/* Whether the folder is somebody else's: a data set, even the one that is prepared. */
-static bool has_pictures(const char *folder)
-{
-    bool has = false;
-    for (int side = RST_DATA_A; side <= RST_DATA_B; side++) {
-        rst_str path = rst__str(MAX_PATH);
-        rst__str_printf(&path, "%s/%s", folder, side_name[side]);
-        has |= path.failed || rst__exists(path.s);
-        rst__str_free(&path);
-    }
-    return has;
-}
-
-/* Pictures of two kinds do not get into one folder. */
 static int claim_folder(const job *j, const char *resolver, rst_error *err)
 {
-    void *there = NULL;
-    size_t len;
-    rst_str s = rst__str(MAX_PATH), path = rst__str(MAX_PATH);
+    static const char *const ours[] = { "HE", "IHC", NULL };
+    rst_str s = rst__str(MAX_PATH);
     int rc = describe(j, resolver, &s, err);
-    rst__str_printf(&path, "%s/settings.txt", j->o->folder);
-    if (rc == 0 && path.failed)
-        rc = rst__fail_nomem(err, j->o->folder);
-    if (rc == 0 && rst__exists(path.s)) {
-        rc = rst__file_read(path.s, MAX_PATH, &there, &len, err);
-        if (rc == 0 && (len != s.len || memcmp(there, s.s, len) != 0))
-            rc = rst_fail(err, RST_EINVAL,
-                          "%s: was made with other settings, which it tells; give another -o, or "
-                          "remove the folder",
-                          path.s);
-        rst__free(there);
-    } else if (rc == 0 && has_pictures(j->o->folder)) {
-        rc = rst_fail(err, RST_EINVAL,
-                      "%s: has pictures in HE or IHC that are none of prepare's; give another -o",
-                      j->o->folder);
-    } else if (rc == 0) {
-        rc = rst__mkdirs(j->o->folder, err);
-        if (rc == 0)
-            rc = write_text(j->o->folder, "settings.txt", &s, err);
-    }
+    if (rc == 0)
+        rc = rst__prepared_claim(j->o->folder, &s, ours, err);
     rst__str_free(&s);
-    rst__str_free(&path);
     return rc;
 }
 
@@ -341,7 +287,7 @@ static int run(job *j, rst_multimag_cache_report *r, rst_error *err)
         rc = make_all(j, err);
     r->written = j->written;
     r->there = j->there;
-    return rc < 0 ? rc : write_text(j->o->folder, "manifest.tsv", &j->rows, err);
+    return rc < 0 ? rc : rst__prepared_text(j->o->folder, "manifest.tsv", &j->rows, err);
 }
 
 int rst__multimag_cache(const rst_multimag_cache_options *o, rst_multimag_cache_report *out,

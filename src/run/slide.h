@@ -38,6 +38,9 @@ int64_t rst__grid_core(int64_t halo);
 void rst__grid_finish(rst_grid *g);
 rst_grid_cell rst__grid_cell(const rst_grid *g, int64_t i, int64_t j);
 
+/* A slide's tissue, by an overview of it. @param[out] out owned; rst__tissue_free */
+int rst__slide_find_tissue(rst_slide *slide, rst_tissue **out, rst_error *err);
+
 /* The slide made ready ---------------------------------------------------------------------------
  */
 

@@ -125,15 +125,15 @@ static void reduce(const uint8_t *strip, int64_t w, int64_t rows, int64_t f, rst
     }
 }
 
-static int read_overview(rst_slide_job *j, int level, int64_t f, rst_image *out, rst_error *err)
+static int read_overview(rst_slide *slide, int level, int64_t f, rst_image *out, rst_error *err)
 {
-    const rst_slide_level *l = &rst_slide_describe(j->slide)->level[level];
+    const rst_slide_level *l = &rst_slide_describe(slide)->level[level];
     uint8_t *strip = rst__calloc((size_t)(l->width * f), 3);
     int rc = strip ? rst_image_new(out, (l->width + f - 1) / f, (l->height + f - 1) / f, 3, err)
                    : rst__fail_nomem(err, "overview of the slide");
     for (int64_t y = 0; rc == 0 && y < out->height; y++) {
         const int64_t rows = (y + 1) * f < l->height ? f : l->height - y * f;
-        rc = rst_slide_read(j->slide, level, 0, y * f, l->width, rows, strip, err);
+        rc = rst_slide_read(slide, level, 0, y * f, l->width, rows, strip, err);
         if (rc == 0)
             reduce(strip, l->width, rows, f, out, y);
     }
@@ -141,18 +141,18 @@ static int read_overview(rst_slide_job *j, int level, int64_t f, rst_image *out,
     return rc;
 }
 
-static int find_tissue(rst_slide_job *j, rst_error *err)
+int rst__slide_find_tissue(rst_slide *slide, rst_tissue **out, rst_error *err)
 {
-    const rst_slide_info *s = rst_slide_describe(j->slide);
+    const rst_slide_info *s = rst_slide_describe(slide);
     const int64_t longest = s->width > s->height ? s->width : s->height;
-    const int level = rst_slide_level_for(j->slide, (double)longest / OVERVIEW);
+    const int level = rst_slide_level_for(slide, (double)longest / OVERVIEW);
     const int64_t w = s->level[level].width, h = s->level[level].height;
     const int64_t f = ((w > h ? w : h) + OVERVIEW - 1) / OVERVIEW;
     const double mpp = (s->mpp > 0 ? s->mpp : usual_mpp) * s->level[level].downsample * (double)f;
     rst_image img = RST_IMAGE_INIT;
-    int rc = read_overview(j, level, f, &img, err);
+    int rc = read_overview(slide, level, f, &img, err);
     if (rc == 0)
-        rc = rst__tissue_new(&j->tissue, &img, mpp, s->width, s->height, NULL, err);
+        rc = rst__tissue_new(out, &img, mpp, s->width, s->height, NULL, err);
     rst_image_free(&img);
     return rc;
 }
@@ -226,7 +226,7 @@ int rst__slide_job_open(rst_slide_job *j, rst_error *err)
     }
     if (rc == 0)
         rc = choose_region(j, err);
-    return rc == 0 ? find_tissue(j, err) : rc;
+    return rc == 0 ? rst__slide_find_tissue(j->slide, &j->tissue, err) : rc;
 }
 
 void rst__slide_job_close(rst_slide_job *j)

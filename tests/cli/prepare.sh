@@ -116,7 +116,7 @@ expect 0 'without split val: lone/valA: no PNG' prepare --multimag lone -o lone.
 mkdir -p bci/IHC bci/HE
 cp -r data/trainA bci/HE/train
 cp -r data/trainB bci/IHC/train
-expect 2 'bci: has pictures in HE or IHC' prepare --multimag bci -o bci
+expect 2 'bci: has a HE that is none of' prepare --multimag bci -o bci
 absent bci/settings.txt
 expect 0 - synth -q --pairs 1 --size 64 --val-share 0 -o small
 for side in A B; do cp small/train$side/00000_train_0.png twin/train$side/small.png; done

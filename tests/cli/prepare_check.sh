@@ -99,8 +99,8 @@ rmdir good/testA good/testB
 
 # Refused.
 expect 2 'names of 6 pairs do not tell their slide' prepare -q --check good -o x.tsv --by-slide
-expect 2 'say what: --check or --multimag' prepare good
-expect 2 'say what: --check or --multimag' prepare --check --multimag good -o x
+expect 2 'say what: --check, --multimag or --tiles' prepare good
+expect 2 'say what: --check, --multimag or --tiles' prepare --check --multimag good -o x
 expect 2 'by-slide is for the table' prepare --check --by-slide good
 expect 3 'nowhere' prepare --check nowhere
 expect 1 'no/such/x.tsv' prepare -q --check good -o no/such/x.tsv

@@ -63,7 +63,7 @@ expect 3 'few' evaluate s/trainB virtual --he few --report x
 expect 2 '64 rows at most' evaluate s/trainB virtual --cases 65 --report x
 absent x
 
-# Two slides: where the brown is off. The second is the first itself, then H&E, which is too brown in stroma.
+# Two slides: where the brown is off. The second is the first itself, then the H&E, in which nests are paler.
 expect 0 - synth -q --slide 1300x1100 --tissue 0.8 --seed 4 --ihc ihc.ome.tif he.ome.tif
 expect 0 - evaluate -q ihc.ome.tif ihc.ome.tif --heatmap same.ome.tif --geojson same.json
 expect 0 'report' evaluate ihc.ome.tif he.ome.tif --heatmap map.ome.tif --geojson map.json --report slides --cases 2
@@ -75,7 +75,7 @@ has out 'mpp: *16$'
 [ "$(grep -c '"objectType": "tile"' map.json)" = 4 ] || problem 'not a feature for each of four tiles'
 has same.json '"agrees"'
 hasnt same.json '"too '
-has map.json '"too brown"'
+has map.json '"too pale"'
 expect 2 'heatmap: only of two slides' evaluate s/trainB virtual --heatmap x.tif
 expect 2 'geojson: only of two slides' evaluate s/trainB virtual --geojson x.json
 absent x.tif x.json

@@ -441,6 +441,44 @@ static void test_init(void **state)
     rst_module_free(m);
 }
 
+/* A tensor's mean square times its fan_in, and its largest number times the root of that. */
+static void measure(const rst_module *m, const char *name, double *square, double *largest)
+{
+    rst_entry e;
+    assert_true(rst_module_entry(m, rst_module_find(m, name), &e));
+    float *v = values(e.value);
+    const int64_t fan_in = e.shape[1] * e.shape[2] * e.shape[3], n = e.shape[0] * fan_in;
+    *square = *largest = 0;
+    for (int64_t k = 0; k < n; k++) {
+        *square += (double)v[k] * v[k] * (double)fan_in / (double)n;
+        *largest = fmax(*largest, fabs(v[k]) * sqrt((double)fan_in));
+    }
+    free(v);
+}
+
+/* Dense blocks begin small, the rest as PyTorch has it; biases are zero. */
+static void test_init_of_rrdb(void **state)
+{
+    (void)state;
+    rst_error err = RST_ERROR_INIT;
+    rst_module *m = drawn("{\"net\":\"rrdbnet_x2\",\"nf\":16,\"nb\":1,\"gc\":8}", 1);
+    double square, largest;
+    assert_int_equal(rst_module_init(m, RST_INIT_RRDB, 0.02, true, 1, &err), 0);
+    measure(m, "RRDB_trunk.0.RDB2.conv4.weight", &square, &largest);
+    assert_true(fabs(square / 0.02 - 1) < 0.15 && largest > 0.3);
+    measure(m, "HRconv.weight", &square, &largest);
+    assert_true(fabs(square * 3 - 1) < 0.15 && largest <= 1 && largest > 0.95);
+    rst_entry e;
+    assert_true(rst_module_entry(m, rst_module_find(m, "HRconv.bias"), &e));
+    float *v = values(e.value);
+    for (int i = 0; i < 16; i++)
+        assert_true(v[i] == 0);
+    free(v);
+    assert_int_equal(rst_module_init(m, (rst_init_kind)(RST_INIT_RRDB + 1), 1, true, 1, &err),
+                     RST_EINVAL);
+    rst_module_free(m);
+}
+
 static void test_sampler(void **state)
 {
     (void)state;
@@ -466,6 +504,10 @@ static void test_schedule(void **state)
     rst_schedule s = { .policy = RST_LR_COSINE, .lr = 1, .n_epochs = 10, .epoch_count = 1 };
     assert_true(fabs(rst_schedule_rate(&s, 1) - 1) < 1e-12);
     assert_true(fabs(rst_schedule_rate(&s, 6) - 0.5) < 1e-12);
+    s = (rst_schedule){ .policy = RST_LR_STEP, .lr = 1, .epoch_count = 1, .decay_epochs = 5 };
+    assert_true(rst_schedule_rate(&s, 5) == 1 && rst_schedule_rate(&s, 6) == 0.1);
+    s.gamma = 0.5;
+    assert_true(rst_schedule_rate(&s, 5) == 1 && rst_schedule_rate(&s, 16) == 0.125);
     s = (rst_schedule){ .lr = 0.3, .epoch_count = 1 };
     assert_true(rst_schedule_rate(&s, 1000) == 0.3);
     s = (rst_schedule){ .policy = RST_LR_PLATEAU, .lr = 1, .epoch_count = 1 };
@@ -504,8 +546,8 @@ int main(void)
         cmocka_unit_test(test_dropout),    cmocka_unit_test(test_checkpoint),
         cmocka_unit_test(test_freeze),     cmocka_unit_test(test_memory),
         cmocka_unit_test(test_halo),       cmocka_unit_test(test_adam_resume),
-        cmocka_unit_test(test_init),       cmocka_unit_test(test_sampler),
-        cmocka_unit_test(test_schedule),
+        cmocka_unit_test(test_init),       cmocka_unit_test(test_init_of_rrdb),
+        cmocka_unit_test(test_sampler),    cmocka_unit_test(test_schedule),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

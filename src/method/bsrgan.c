@@ -62,21 +62,6 @@ static void forward(rst_method *m)
     rst__method_show(m, "fake_B", rst_module_forward(rst__method_net(m, "G"), m->a));
 }
 
-static rst_tensor *judge(rst_method *m, rst_tensor *x, bool real)
-{
-    return rst__judge(rst__method_net(m, "D"), x, m->o.gan_mode, real);
-}
-
-static rst_tensor *loss_d(rst_method *m)
-{
-    if (m->o.lambda_gan <= 0) /* nobody listens to D */
-        return NULL;
-    rst_tensor *fake = rst_detach(rst__method_see(m, "fake_B"));
-    rst_tensor *wrong = rst__method_term(m, "D_fake", judge(m, fake, false));
-    rst_tensor *right = rst__method_term(m, "D_real", judge(m, m->b, true));
-    return rst_scale(rst_add(wrong, right), 0.5);
-}
-
 static rst_tensor *loss_g(rst_method *m)
 {
     const rst_method_options *o = &m->o;
@@ -85,7 +70,7 @@ static rst_tensor *loss_g(rst_method *m)
     if (o->lambda_l1 > 0)
         part[n++] = rst__method_term(m, "G_L1", rst__l1_loss(fake, m->b, o->lambda_l1));
     if (o->lambda_gan > 0)
-        part[n++] = rst__method_term(m, "G_GAN", rst_scale(judge(m, fake, true), o->lambda_gan));
+        part[n++] = rst__contrastive_gan(m);
     return rst__method_term(m, "G", rst_addn(n, part));
 }
 
@@ -99,7 +84,7 @@ const rst_method_kind rst__method_bsrgan = {
     .preset = preset,
     .build = build,
     .forward = forward,
-    .loss_d = loss_d,
+    .loss_d = rst__contrastive_loss_d, /* a discriminator of single pictures, as CUT's */
     .loss_g = loss_g,
     .resolves = true,
     .term = { "G_L1", "G_GAN", "D_real", "D_fake", "G" },

@@ -24,9 +24,19 @@ rm -rf "$out/tiles" "$out/virtual"
 "$bin/restain" translate -q --model "$model" "$out/tiles/trainA" -o "$out/virtual"
 "$bin/restain" evaluate -q --json "$out/tiles.json" "$out/tiles/trainB" "$out/virtual"
 
+echo "Training pairs at three magnifications, through small super-resolvers that were trained here too (models/superres.md):"
+rm -rf "$out/pairs" "$out/magnified"
+"$bin/restain" synth --pairs 5 --size 256 --seed 78 -q -o "$out/pairs"
+"$bin/restain" prepare -q --multimag "$out/pairs" -o "$out/magnified" \
+    --sr-x2 models/superres-x2.safetensors --sr-x4 models/superres-x4.safetensors
+name=$(basename "$(find "$out/pairs/trainA" -name '*.png' | sort | tail -n 1)")
+"$bin/examples/side_by_side" "$out/magnified.png" 0,0,256,256 \
+    "$out/pairs/trainA/$name" "$out/magnified/HE/1x/$name" "$out/magnified/HE/2x/$name" "$out/magnified/HE/4x/$name"
+
 cat <<EOT
 
 Done. Open $out/side-by-side.png: H&E, virtual IHC, the IHC it should have been.
+$out/magnified.png shows a training tile and its magnifications 1, 2 and 4.
 The slide is $out/virtual.ome.tif (any viewer of OME-TIFF: QuPath, OpenSlide, ...); the numbers are in $out/*.json.
 To translate a tile or a slide of your own:
   $bin/restain translate --model MODEL.safetensors TILE.png -o virtual.png

@@ -83,4 +83,14 @@ expect 0 - prepare -q --multimag data -o own --sr-x2 checkpoints/x2/latest_net_G
 check 'not by super-resolvers' grep -q mm-bsrgan own/manifest.tsv
 expect 2 'is for pairs; bsrgan learns from tiles' train $tiny --multimag --dry-run
 expect 2 'does not go with a super-resolver' train $tiny --dataroot own/manifest.tsv --dry-run
+
+# The committed ones.
+ours="--sr-x2 $RESTAIN_SOURCE/models/superres-x2.safetensors --sr-x4 $RESTAIN_SOURCE/models/superres-x4.safetensors"
+expect 0 - prepare -q --multimag data -o ours $ours
+check 'not by super-resolvers' grep -q mm-bsrgan ours/manifest.tsv
+for x in 2 4; do
+    expect 0 - translate -q --model "$RESTAIN_SOURCE/models/superres-x$x.safetensors" data/valA -o large$x
+    expect 0 - info large$x/00004_val_0.png
+    grep -q "$((96 * x))" out || problem "not $((96 * x)) pixels: $(cat out)"
+done
 finish

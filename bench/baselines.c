@@ -4,17 +4,22 @@
  *
  *     bench_baselines affine DATAROOT   the best affine map from H&E to IHC colours
  *     bench_baselines levels DATAROOT   guessing a tile's HER2 level from its mean H&E colour
+ *     bench_baselines overlap A B DY DX OUT_A OUT_B   of two pictures, what both show
  *
- * Both are fitted on the training pairs of a data set and tested on its validation pairs.
+ * The first two are fitted on the training pairs of a data set and tested on its validation pairs.
+ * The last cuts a pair where A[y + DY, x + DX] lies on B[y, x], for recipes/real/tables.sh.
  */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <restain/restain.h>
 
+#include "base/err.h"
 #include "data/dataset.h"
 #include "data/level.h"
+#include "run/multimag.h"
 
 static int die(const rst_error *err)
 {
@@ -194,12 +199,43 @@ static int levels(const rst_dataset *train, const rst_dataset *val, rst_error *e
     return 0;
 }
 
+/* Where two pictures overlap --------------------------------------------------------------------
+ */
+
+static int cut(const char *in, const char *out, int64_t y, int64_t x, int64_t lost_y,
+               int64_t lost_x, rst_error *err)
+{
+    rst_image img = RST_IMAGE_INIT, part = RST_IMAGE_INIT;
+    int rc = rst_image_read(&img, in, NULL, err);
+    if (rc == 0)
+        rc = rst_image_require_channels(&img, in, 3, err);
+    if (rc == 0 && (img.height <= lost_y || img.width <= lost_x))
+        rc = rst_fail(err, RST_EINVAL, "%s: nothing is left of it", in);
+    if (rc == 0)
+        rc = rst__multimag_copy(&img, y, x, img.height - lost_y, img.width - lost_x, &part, err);
+    if (rc == 0)
+        rc = rst_image_write(out, &part, NULL, err);
+    rst_image_free(&img);
+    rst_image_free(&part);
+    return rc;
+}
+
+static int overlap(char **arg, rst_error *err)
+{
+    const int64_t dy = strtoll(arg[2], NULL, 10), dx = strtoll(arg[3], NULL, 10);
+    const int64_t down = dy > 0 ? dy : 0, right = dx > 0 ? dx : 0; /* of A's corner */
+    int rc = cut(arg[0], arg[4], down, right, llabs(dy), llabs(dx), err);
+    return rc < 0 ? rc : cut(arg[1], arg[5], down - dy, right - dx, llabs(dy), llabs(dx), err);
+}
+
 int main(int argc, char **argv)
 {
     rst_error err = RST_ERROR_INIT;
     rst_dataset *train = NULL, *val = NULL;
+    if (argc == 8 && strcmp(argv[1], "overlap") == 0)
+        return overlap(argv + 2, &err) < 0 ? die(&err) : 0;
     if (argc != 3 || (strcmp(argv[1], "affine") != 0 && strcmp(argv[1], "levels") != 0)) {
-        fputs("usage: bench_baselines affine|levels DATAROOT\n", stderr);
+        fputs("usage: see the head of bench/baselines.c\n", stderr);
         return 2;
     }
     const rst_dataset_options o = { .root = argv[2], .phase = "train" };

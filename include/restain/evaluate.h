@@ -139,7 +139,7 @@ typedef struct rst_evaluation_facts {
     bool slides; /**< the rows are tiles of two slides */
     int64_t rows;
     int groups;
-    int64_t equal; /**< pairs without any difference */
+    int64_t equal; /**< pairs without any difference; 0 unless PSNR was asked for */
     uint64_t seed;
     int resamples;
     double interval;     /**< the share of resamples within an interval: 0.95 */

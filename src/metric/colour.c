@@ -7,7 +7,11 @@
 #include "image/stain.h"
 #include "metric/pair.h"
 
-enum { GREEN = 16, DEPTH = 1 << 12 };
+enum {
+    GREEN = 16,
+    DEPTH = 1 << 12,
+    PIECE = 8192 /* pixels: 3 * 255^2 * 8192 fits 31 bits */
+};
 
 /* Margins of the verdicts: enough background to judge by; how much nearer another picture has to
  * be; how far hues may lie apart and how colourful both must be; how much green is too much. */
@@ -52,22 +56,30 @@ static inline void add_pixel(side_sums *s, const density *d, const uint8_t *p)
     s->green += tissue & (p[1] >= most + GREEN);
 }
 
-static inline int64_t squared(int a, int b)
+static inline int32_t squared(int32_t a, int32_t b)
 {
-    return (int64_t)(a - b) * (a - b);
+    return (a - b) * (a - b);
 }
 
-static void add_row(pair_sums *s, const density *d, const uint8_t *a, const uint8_t *b, int64_t n)
+/* At most PIECE pixels. */
+static void add_differences(pair_sums *s, const uint8_t *a, const uint8_t *b, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++, a += 3, b += 3) {
-        add_pixel(&s->side[0], d, a);
-        add_pixel(&s->side[1], d, b);
-        for (int c = 0; c < 3; c++) {
-            s->as_is += squared(a[c], b[c]);
-            s->inverted += squared(a[c], 255 - b[c]);
-            s->swapped += squared(a[c], b[2 - c]);
-        }
+    int32_t as_is = 0, inverted = 0, swapped = 0;
+    for (int64_t i = 0; i < 3 * n; i++) {
+        as_is += squared(a[i], b[i]);
+        inverted += squared(a[i], 255 - b[i]);
     }
+    for (int64_t i = 0; i < 3 * n; i += 3)
+        swapped += squared(a[i], b[i + 2]) + squared(a[i + 1], b[i + 1]) + squared(a[i + 2], b[i]);
+    s->as_is += as_is;
+    s->inverted += inverted;
+    s->swapped += swapped;
+}
+
+static void add_pixels(side_sums *s, const density *d, const uint8_t *p, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        add_pixel(s, d, p + 3 * i);
 }
 
 /* The hue circle: red at 0, green at 120, blue at 240 degrees. */
@@ -113,13 +125,17 @@ int rst_colour_compare(const rst_image *real, const rst_image *fake, rst_colour_
     const int rc = rst__image_pair(real, fake, "colours", err);
     if (rc < 0)
         return rc;
-    const int64_t row = 3 * real->width;
-    const double pixels = (double)(real->width * real->height);
+    const int64_t n = real->width * real->height;
+    const double pixels = (double)n;
     pair_sums s = { .as_is = 0 };
     density d;
     make_density(&d);
-    for (int64_t y = 0; y < real->height; y++)
-        add_row(&s, &d, real->px + y * row, fake->px + y * row, real->width);
+    for (int64_t at = 0; at < n; at += PIECE) {
+        const int64_t piece = n - at < PIECE ? n - at : PIECE;
+        add_differences(&s, real->px + 3 * at, fake->px + 3 * at, piece);
+        add_pixels(&s.side[0], &d, real->px + 3 * at, piece);
+        add_pixels(&s.side[1], &d, fake->px + 3 * at, piece);
+    }
     *out = (rst_colour_agreement){ .real = side_of(&s.side[0], pixels),
                                    .fake = side_of(&s.side[1], pixels),
                                    .mse = (double)s.as_is / (3 * pixels),

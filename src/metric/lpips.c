@@ -7,6 +7,9 @@
 #include "base/err.h"
 #include "grad/engine.h"
 #include "metric/pair.h"
+#include "nn/nets.h"
+
+enum { STRIP = 32 }; /* rows of features */
 
 struct rst_lpips {
     rst_ctx *c;
@@ -131,19 +134,46 @@ rst_tensor *rst__lpips_run(rst_lpips *l, rst_tensor *x, rst_tensor *y, rst_tenso
     return rst_addn(l->layers, part);
 }
 
+/* A layer's share, rows by rows: features of unit length are made of a strip at a time. */
+static double layer_share(rst_lpips *l, int i, rst_tensor *x, rst_tensor *y)
+{
+    const int64_t h = x && y ? rst_shape(x).h : 0;
+    double sum = 0;
+    for (int64_t from = 0; from < h; from += STRIP) {
+        const int64_t to = from + STRIP < h ? from + STRIP : h;
+        rst_begin(l->c);
+        rst_tensor *d = layer_distance(l, i, rst_slice(x, RST_AXIS_H, from, to),
+                                       rst_slice(y, RST_AXIS_H, from, to));
+        sum += d ? rst_item(d) * (double)(to - from) : 0;
+        (void)rst_end(l->c, NULL); /* the outermost scope reports */
+    }
+    return h ? sum / (double)h : 0;
+}
+
+/* One tap after the other, each in the innermost scope that is left, so that only one tap's
+ * features are there: VGG16's of two large images are gigabytes. */
 int rst_lpips_distance(rst_lpips *l, const rst_image *a, const rst_image *b, double *distance,
                        rst_error *err)
 {
     int rc = rst__image_pair(a, b, "lpips", err);
     if (rc < 0)
         return rc;
+    double sum = 0;
     rst_begin_nograd(l->c);
+    for (int i = 0; i < l->layers; i++)
+        rst_begin(l->c);
     rst_tensor *x = rst_affine(rst__upload_image(l->c, a), 2, -1);
     rst_tensor *y = rst_affine(rst__upload_image(l->c, b), 2, -1);
-    rst_tensor *d = rst__lpips_run(l, x, y, NULL, NULL);
-    double v = d ? rst_item(d) : 0;
+    x = rst__feature_input(x, &l->scaling);
+    y = rst__feature_input(y, &l->scaling);
+    for (int i = 0; i < l->layers; i++) {
+        x = rst_keep(rst__features_piece(l->net, i, x));
+        y = rst_keep(rst__features_piece(l->net, i, y));
+        sum += layer_share(l, i, x, y);
+        (void)rst_end(l->c, NULL); /* the outermost scope reports */
+    }
     rc = rst_end(l->c, err);
     if (rc == 0)
-        *distance = v;
+        *distance = sum;
     return rc;
 }

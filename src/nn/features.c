@@ -39,6 +39,13 @@ static int features(rst_module *m, rst_tensor *x, int max, rst_tensor **out)
     return rst__seq_run(m, seq, 0, seq->nsub - 1, x, &t) ? count : 0;
 }
 
+rst_tensor *rst__features_piece(rst_module *m, int k, rst_tensor *x)
+{
+    int count;
+    const int *ids = rst__feature_taps(m->arch.family, &count);
+    return rst__seq_run(m, m->root->sub[0], k ? ids[k - 1] + 1 : 0, ids[k], x, NULL);
+}
+
 rst_layer *rst__features_seq(rst_module *m)
 {
     m->features = features;

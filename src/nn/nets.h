@@ -55,6 +55,8 @@ rst_tensor *rst__attention_gate_run(rst_module *m, const rst_layer *l, rst_tenso
 /** Taps of the networks that are one row of layers `features`: indices, how many. */
 const int *rst__feature_taps(rst_family f, int *count);
 /** The SEQ of such a network, and the name of its next child, as arch.names wants it. */
+/** The layers behind tap k - 1, up to tap k: for whoever does not want all taps at a time. */
+rst_tensor *rst__features_piece(rst_module *m, int k, rst_tensor *x);
 rst_layer *rst__features_seq(rst_module *m);
 const char *rst__feature_name(const rst_arch *a, const rst_layer *seq, char buf[32]);
 

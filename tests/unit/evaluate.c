@@ -180,6 +180,11 @@ static void test_groups(void **state)
     assert_true(fabs(all->level_agree - 0.75) < 1e-12);
     assert_true(fabs(all->kappa) < 1e-12); /* all virtual ones are 3+: chance does as well */
     rst_evaluation_free(e);
+    /* Levels 0 and 3+ against themselves agree by more than chance. */
+    e = evaluate("real", "real", NULL);
+    assert_true(rst_evaluation_group(e, 0)->kappa == 1 &&
+                rst_evaluation_group(e, 0)->level_agree == 1);
+    rst_evaluation_free(e);
 }
 
 static void test_quantiles(void **state)

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "data/check.h"
-#include "data/loader.h"
+#include "support/loaders.h"
 #include "support/tree.h"
 
 enum { WIDTH = 90, HEIGHT = 70, CROP = 32, SCALE = 4 };
@@ -68,24 +68,6 @@ static const rst_loader_options usual = { .sampling = RST_SAMPLING_SHUFFLE,
                                           .scale = SCALE,
                                           .seed = 5,
                                           .threads = 1 };
-
-static rst_loader *open_loader(const rst_dataset *d, const rst_loader_options *o, int64_t first)
-{
-    rst_error err = RST_ERROR_INIT;
-    rst_loader *l = NULL;
-    if (rst__loader_open(&l, d, o, first, &err) < 0)
-        fail_msg("%s", err.msg);
-    return l;
-}
-
-static const rst_batch *next(rst_loader *l)
-{
-    rst_error err = RST_ERROR_INIT;
-    const rst_batch *b = NULL;
-    if (rst__loader_next(l, &b, &err) < 0)
-        fail_msg("%s", err.msg);
-    return b;
-}
 
 /* Which pictures ---------------------------------------------------------------------------------
  */
@@ -207,12 +189,12 @@ static void test_samples(void **state)
     rst_dataset *d = open_set("set", "train", RST_DATA_AUTO);
     rst_loader_options o = usual;
     o.degradation = RST_DEGRADATION_BICUBIC;
-    rst_loader *l = open_loader(d, &o, 0);
+    rst_loader *l = loaders_open(d, &o, 0);
     assert_int_equal(rst__loader_batches_per_epoch(l), 2);
     for (int epoch = 0; epoch < 10; epoch++) {
         int seen = 0;
         for (int k = 0; k < 2; k++) {
-            const rst_batch *b = next(l);
+            const rst_batch *b = loaders_next(l);
             assert_true(b->n == 2 && b->h == CROP && b->w == CROP && b->scale == SCALE);
             for (int64_t i = 0; i < b->n; i++) {
                 const float *large = b->b + i * CROP * CROP * 3;
@@ -242,18 +224,18 @@ static void test_same_for_any_threads(void **state)
     enum { BATCHES = 8, N = 2 * CROP * CROP * 3 * (SCALE * SCALE + 1) / (SCALE * SCALE) };
     static float want[BATCHES][N], got[N];
     rst_dataset *d = open_set("set", "train", RST_DATA_AUTO);
-    rst_loader *l = open_loader(d, &usual, 0);
+    rst_loader *l = loaders_open(d, &usual, 0);
     for (int k = 0; k < BATCHES; k++)
-        keep(next(l), want[k]);
+        keep(loaders_next(l), want[k]);
     rst__loader_close(l);
     assert_memory_not_equal(want[0], want[2], sizeof want[0]);
     for (int threads = 1; threads <= 4; threads++) {
         rst_loader_options o = usual;
         o.threads = threads;
         o.cache_mb = threads % 2;
-        l = open_loader(d, &o, threads);
+        l = loaders_open(d, &o, threads);
         for (int k = threads; k < BATCHES; k++) {
-            keep(next(l), got);
+            keep(loaders_next(l), got);
             assert_memory_equal(got, want[k], sizeof got);
         }
         rst__loader_close(l);
@@ -268,14 +250,14 @@ static void test_smallest(void **state)
     rst_dataset *d = open_set("small", "train", RST_DATA_AUTO);
     rst_loader_options o = usual;
     o.batch = 1;
-    rst_loader *l = open_loader(d, &o, 0);
-    const rst_batch *b = next(l);
+    rst_loader *l = loaders_open(d, &o, 0);
+    const rst_batch *b = loaders_next(l);
     assert_int_equal(byte_at(b->b, 1), 0);
     assert_int_equal(byte_at(b->b, (CROP * CROP - 1) * 3 + 1), CROP - 1);
     rst__loader_close(l);
     o.augment.crop_size = CROP + 4;
     rst_error err = RST_ERROR_INIT;
-    l = open_loader(d, &o, 0);
+    l = loaders_open(d, &o, 0);
     assert_int_equal(rst__loader_next(l, &b, &err), RST_EFORMAT);
     assert_non_null(strstr(err.msg, "small/a.png: 33 x 32 pixels, too small for --crop-size 36"));
     rst__loader_close(l);

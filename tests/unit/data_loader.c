@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
-#include "data/loader.h"
 #include "image/convert.h"
+#include "support/loaders.h"
 #include "support/tree.h"
 
 enum { PAIRS = 7, WIDTH = 40, HEIGHT = 36 };
@@ -72,24 +72,6 @@ static const rst_loader_options usual = { .sampling = RST_SAMPLING_RANDOM,
                                           .seed = 5,
                                           .threads = 1 };
 
-static rst_loader *open_loader(const rst_dataset *d, const rst_loader_options *o, int64_t first)
-{
-    rst_error err = RST_ERROR_INIT;
-    rst_loader *l = NULL;
-    if (rst__loader_open(&l, d, o, first, &err) < 0)
-        fail_msg("%s", err.msg);
-    return l;
-}
-
-static const rst_batch *next(rst_loader *l)
-{
-    rst_error err = RST_ERROR_INIT;
-    const rst_batch *b = NULL;
-    if (rst__loader_next(l, &b, &err) < 0)
-        fail_msg("%s", err.msg);
-    return b;
-}
-
 static int byte_of(float x)
 {
     return (int)lrintf((x + 1) / 2 * 255);
@@ -102,11 +84,11 @@ static int byte_of(float x)
 static float *numbers(const rst_dataset *d, const rst_loader_options *o, int64_t first,
                       int64_t count, int64_t *n)
 {
-    rst_loader *l = open_loader(d, o, first);
+    rst_loader *l = loaders_open(d, o, first);
     float *v = NULL;
     *n = 0;
     for (int64_t k = first; k < first + count; k++) {
-        const rst_batch *b = next(l);
+        const rst_batch *b = loaders_next(l);
         const int64_t m = b->n * b->h * b->w * 3;
         assert_int_equal(b->number, k);
         v = realloc(v, (size_t)(*n + 2 * m) * sizeof *v);
@@ -201,10 +183,10 @@ static void test_crop_and_flip(void **state)
     rst_dataset *d = open_set("set", false);
     rst_loader_options o = usual;
     o.cache_mb = 64;
-    rst_loader *l = open_loader(d, &o, 0);
+    rst_loader *l = loaders_open(d, &o, 0);
     int flips = 0, rows[HEIGHT - 16 + 1] = { 0 }, columns[WIDTH - 16 + 1] = { 0 };
     for (int k = 0; k < BATCHES; k++) {
-        const rst_batch *b = next(l);
+        const rst_batch *b = loaders_next(l);
         assert_int_equal(b->n, 2);
         assert_int_equal(b->h, 16);
         assert_int_equal(b->w, 16);
@@ -238,8 +220,8 @@ static void test_halves(void **state)
     rst_loader_options o = usual;
     o.augment = (rst_augment){ .preprocess = RST_PREPROCESS_NONE };
     o.sampling = RST_SAMPLING_SERIAL;
-    rst_loader *l = open_loader(d, &o, 0);
-    const rst_batch *b = next(l);
+    rst_loader *l = loaders_open(d, &o, 0);
+    const rst_batch *b = loaders_next(l);
     int place[3];
     assert_int_equal(b->w, WIDTH);
     assert_int_equal(b->h, HEIGHT);
@@ -258,13 +240,13 @@ static void test_unaligned(void **state)
     rst_loader_options o = usual;
     o.batch = 1;
     o.sampling = RST_SAMPLING_SHUFFLE;
-    rst_loader *l = open_loader(d, &o, 0);
+    rst_loader *l = loaders_open(d, &o, 0);
     assert_int_equal(rst__loader_batches_per_epoch(l), 5);
     int alike = 0, b_of[5] = { 0 };
     for (int epoch = 0; epoch < 400; epoch++) {
         int a_of[3] = { 0 };
         for (int k = 0; k < 5; k++) {
-            const rst_batch *b = next(l);
+            const rst_batch *b = loaders_next(l);
             int pa[3], pb[3];
             assert_int_equal(b->epoch, epoch);
             find_crop(b->a, 16, 16, 10 + b->name[0][1] - '0', pa);
@@ -409,10 +391,10 @@ static void test_serial(void **state)
     rst_loader_options o = usual;
     o.sampling = RST_SAMPLING_SERIAL;
     o.batch = 3;
-    rst_loader *l = open_loader(d, &o, 0);
+    rst_loader *l = loaders_open(d, &o, 0);
     assert_int_equal(rst__loader_batches_per_epoch(l), 3);
     for (int k = 0, item = 0; k < 6; k++) {
-        const rst_batch *b = next(l);
+        const rst_batch *b = loaders_next(l);
         assert_int_equal(b->n, k % 3 == 2 ? 1 : 3);
         assert_int_equal(b->epoch, k / 3);
         for (int64_t i = 0; i < b->n; i++, item++)
@@ -440,8 +422,8 @@ static void test_damage_in_the_middle(void **state)
     o.sampling = RST_SAMPLING_SERIAL;
     o.batch = 1;
     for (o.threads = 1; o.threads <= 4; o.threads++) {
-        rst_loader *l = open_loader(d, &o, 0);
-        (void)next(l);
+        rst_loader *l = loaders_open(d, &o, 0);
+        (void)loaders_next(l);
         for (int again = 0; again < 2; again++) {
             rst_error err = RST_ERROR_INIT;
             const rst_batch *b = NULL;

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # run.sh BIN [PART [SIZE [THREADS [REPEATS [NGF]]]]]: restain against PyTorch in one run, the same weights, the same
 # picture, the same threads; what comes out is compared. PART: generator (forward and backward), step (ASP's whole
-# step of training), loader (what a training waits for its data), or all of them. Prints tables of medians and ratios.
+# step of training), methods (the same of every method), loader (what a training waits for its data), or all of them.
+# Prints tables of medians and ratios.
 set -eu
 bin=$1
 part=${2:-all}
@@ -77,12 +78,17 @@ generator() {
     done
 }
 
-# ASP's step of training -----------------------------------------------------------------------------------------------
+# A step of training ---------------------------------------------------------------------------------------------------
 
-step_peer() { # step_peer NAME lean|published [ENV...]
-    name=$1 keys=$2
-    shift 2
-    env "$@" "$python" "$here/torch_peer.py" step "$work/asp" "$threads" "$repeats" "$work/$name.losses" "$keys" \
+step_init() { # step_init METHOD
+    mkdir -p "$work/$1"
+    "$train" init "$1" "$size" "$ngf" "$work/$1"
+}
+
+step_peer() { # step_peer NAME METHOD lean|published [ENV...]
+    name=$1 method=$2 keys=$3
+    shift 3
+    env "$@" "$python" "$here/torch_step.py" "$method" "$work/$method" "$threads" "$repeats" "$work/$name.losses" "$keys" \
         >"$work/$name.txt"
 }
 
@@ -121,33 +127,50 @@ step_row() { # step_row NAME TITLE
     row "$1" "$2" torch "$(apart torch "$1")"
 }
 
+# agree A B: ends the run if the losses of the first step are not the same.
+agree() {
+    apart "$1" "$2" | awk -v n="$2" '$0 + 0 != $0 || $0 > 1e-3 {
+        print "bench: " n ": the losses of step 1 are not PyTorch'"'"'s: " $0 | "cat >&2"; exit 1 }'
+}
+
 step() {
-    for method in asp ammfi; do
-        mkdir "$work/$method"
-        "$train" init "$method" "$size" "$ngf" "$work/$method"
-    done
-    step_peer torch published X=1
+    step_init asp
+    step_peer torch asp published X=1
     # shellcheck disable=SC2086
-    step_peer tuned published $tuned
+    step_peer tuned asp published $tuned
     # shellcheck disable=SC2086
-    step_peer lean lean $tuned
+    step_peer lean asp lean $tuned
     step_ours direct asp direct
     step_ours auto asp auto
-    step_ours ammfi ammfi auto
     heading "ASP's step of training, ngf $ngf, a crop of $size x $size" 'losses of step 1'
     step_row torch 'PyTorch as it comes'
     step_row tuned 'PyTorch, tuned allocator'
     step_row lean 'the same, keys without a graph'
     step_row direct 'restain --conv direct'
     step_row auto 'restain'
-    row ammfi 'restain, ammfi (another network)' torch ''
     echo "  step: $(ratio auto torch) PyTorch as it comes, $(ratio auto tuned) with the tuned allocator," \
         "$(ratio auto lean) with keys without a graph too"
     echo "losses of PyTorch (relative difference of restain's):"
     losses torch auto
-    for name in direct auto; do
-        apart torch "$name" | awk -v n="$name" '$0 + 0 != $0 || $0 > 1e-3 {
-            print "bench: " n ": the losses of step 1 are not PyTorch'"'"'s: " $0 | "cat >&2"; exit 1 }'
+    agree torch direct
+    agree torch auto
+}
+
+# Every method's step. Losses of later steps tell of the gradients.
+methods() {
+    heading "a step of training, ngf $ngf, a crop of $size x $size" 'losses of step 1'
+    for method in pix2pix pyramid-pix2pix cyclegan cut asp ammfi; do
+        step_init "$method"
+        # shellcheck disable=SC2086
+        step_peer "torch-$method" "$method" lean $tuned
+        step_ours "auto-$method" "$method" auto
+        row "torch-$method" "$method: PyTorch, tuned" "torch-$method" ''
+        row "auto-$method" "$method: restain" "torch-$method" "$(apart "torch-$method" "auto-$method")"
+        agree "torch-$method" "auto-$method"
+    done
+    for method in pix2pix pyramid-pix2pix cyclegan cut asp ammfi; do
+        echo "$method, losses of PyTorch (relative difference of restain's):"
+        losses "torch-$method" "auto-$method"
     done
 }
 
@@ -168,9 +191,9 @@ loader() {
 
 given=$size
 case $part in
-generator | step | loader | all) ;;
+generator | step | methods | loader | all) ;;
 *)
-    echo "bench: $part: must be generator, step, loader or all" >&2
+    echo "bench: $part: must be generator, step, methods, loader or all" >&2
     exit 2
     ;;
 esac
@@ -183,6 +206,10 @@ size=${given:-256}
 if [ "$part" = step ] || [ "$part" = all ]; then
     need_torch
     step
+fi
+if [ "$part" = methods ] || [ "$part" = all ]; then
+    need_torch
+    methods
 fi
 if [ "$part" = loader ] || [ "$part" = all ]; then
     loader

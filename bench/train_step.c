@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * restain's side of the training step in bench/run.sh, the twin of torch_peer.py.
+ * restain's side of the training step in bench/run.sh, the twin of torch_step.py.
  *
  *     bench_train_step init METHOD SIDE NGF DIR
- *         DIR/nets.pth: fresh networks, the discriminator half as wide as the generator;
+ *         DIR/nets.pth: fresh networks;
  *         DIR/pair.pth: a pair of synthetic tissue, and the places that patches are taken at
  *     bench_train_step run METHOD NGF DIR THREADS STEPS LOSSES.txt [CONV]
  *         median_ms min_ms max_rss_kib of a step after the first; writes a line STEP LOSS VALUE for
  *         each loss of each step
  *
+ * METHOD: asp, ammfi, cut, pyramid-pix2pix or cyclegan with the networks that recipes/mist-her2
+ * gives all of them, the discriminator half as wide as the generator; or pix2pix with those it was
+ * published with, of one width, without dropout, whose masks the two sides would not share.
  * Every step sees the same pair and places. It is one of epoch 36 of 40, where half of the adaptive
  * loss is adaptive.
  */
@@ -40,22 +43,41 @@ static void close_bench(bench *b)
     rst_ctx_free(b->c);
 }
 
-/* The published method, but for its networks' widths. */
+static int choose(const char *method, int ngf, rst_train_options *o, rst_error *err)
+{
+    const bool cut = strcmp(method, "cut") == 0, own = strcmp(method, "pix2pix") == 0;
+    rst_train_options asp;
+    int rc = rst_train_preset(cut ? "fastcut" : method, o, err);
+    if (rc == 0)
+        rc = rst_train_preset("asp", &asp, err);
+    if (rc < 0)
+        return rc;
+    if (!own && o->m.net_g.family == asp.m.net_g.family)
+        o->m.net_g = asp.m.net_g;
+    if (!own)
+        o->m.net_d = asp.m.net_d;
+    if (cut) {
+        o->m.flip_equivariance = false;
+        o->m.lambda_gp = asp.m.lambda_gp;
+        memcpy(o->m.gp_weights, asp.m.gp_weights, sizeof o->m.gp_weights);
+    }
+    o->m.net_g.dropout = false;
+    o->m.net_g.width = ngf;
+    o->m.net_d.width = own ? ngf : (ngf + 1) / 2;
+    return 0;
+}
+
 static int open_bench(bench *b, const char *method, int ngf, const rst_ctx_options *how,
                       rst_error *err)
 {
     rst_train_options o;
     const rst_method_kind *kind;
-    int rc = rst_train_preset(method, &o, err);
+    int rc = choose(method, ngf, &o, err);
     if (rc == 0)
-        rc = rst__method_kind_find(&kind, method, err);
+        rc = rst__method_kind_find(&kind, o.method, err);
     if (rc == 0)
         rc = rst_ctx_new(&b->c, how, err);
-    if (rc < 0)
-        return rc;
-    o.m.net_g.width = ngf;
-    o.m.net_d.width = (ngf + 1) / 2;
-    return rst__method_new(&b->m, b->c, kind, &o.m, err);
+    return rc < 0 ? rc : rst__method_new(&b->m, b->c, kind, &o.m, err);
 }
 
 /* Files that both sides read ------------------------------------------------------------------- */
@@ -150,7 +172,7 @@ static int write_pair(bench *b, int64_t side, const char *path, rst_error *err)
 {
     rst_weights *w = rst_weights_new();
     int rc = w ? add_pair(w, side, err) : rst__fail_nomem(err, path);
-    if (rc == 0)
+    if (rc == 0 && rst__method_net(b->m, "F"))
         rc = add_ids(b, w, side, err);
     if (rc == 0)
         rc = rst_weights_write_pth(w, path, err);

@@ -11,7 +11,7 @@ static int list_methods(void)
 {
     const char *name;
     for (int i = 0; (name = rst_method_name(i)); i++)
-        (void)printf("%-10s %s\n", name, rst_method_line(i));
+        (void)printf("%-16s %s\n", name, rst_method_line(i));
     return 0;
 }
 

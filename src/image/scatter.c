@@ -2,11 +2,11 @@
 #include "image/scatter.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/sorted.h"
 #include "image/axis.h"
 
 /* A range that grows with what it is shown. */
@@ -93,20 +93,6 @@ void rst__scatter_draw(rst_canvas *c, rst_box where, const rst_scatter *p)
 /* Groups -----------------------------------------------------------------------------------------
  */
 
-static int rising(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Of n sorted numbers, between neighbours. */
-static double quantile(const double *v, int64_t n, double p)
-{
-    const double at = p * (double)(n - 1);
-    const int64_t i = (int64_t)at;
-    return i + 1 < n ? v[i] + (at - (double)i) * (v[i + 1] - v[i]) : v[i];
-}
-
 /* Points that stand in each other's way are easier to count a little apart: a fixed pattern. */
 static double aside(int64_t i)
 {
@@ -128,11 +114,11 @@ static int draw_group(rst_canvas *c, double middle, double width, const rst_axis
     for (int64_t i = 0; i < n; i++)
         if (isfinite(v[i]))
             sorted[finite++] = v[i];
-    qsort(sorted, (size_t)finite, sizeof *sorted, rising);
+    rst__sort(sorted, finite);
     if (finite > 0) {
-        const double low = rst__axis_place(y, quantile(sorted, finite, 0.25)),
-                     high = rst__axis_place(y, quantile(sorted, finite, 0.75)),
-                     half = rst__axis_place(y, quantile(sorted, finite, 0.5)),
+        const double low = rst__axis_place(y, rst__quantile(sorted, finite, 0.25)),
+                     high = rst__axis_place(y, rst__quantile(sorted, finite, 0.75)),
+                     half = rst__axis_place(y, rst__quantile(sorted, finite, 0.5)),
                      line[4] = { middle - width / 2, half, middle + width / 2, half };
         rst__canvas_fill(c, (rst_box){ middle - width / 2, high, width, low - high }, pale);
         for (int64_t i = 0; i < finite; i++)

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/sorted.h"
 #include "base/str.h"
 
 enum { TEXT_MAX = 1 << 16, SIDE = RST_PHASE_SIDE };
@@ -399,18 +400,6 @@ static int tell_leaks(rst_audit *a, rst_error *err)
     return rc;
 }
 
-static int by_value(const void *x, const void *y)
-{
-    const double a = *(const double *)x, b = *(const double *)y;
-    return (a > b) - (a < b);
-}
-
-static double median(double *v, int64_t n)
-{
-    qsort(v, (size_t)n, sizeof *v, by_value);
-    return n ? (v[(n - 1) / 2] + v[n / 2]) / 2 : 0;
-}
-
 static int sum_up(rst_audit *a, rst_error *err)
 {
     double *into[] = { &a->tissue[0], &a->tissue[1], &a->shift_px, &a->peak };
@@ -427,7 +416,7 @@ static int sum_up(rst_audit *a, rst_error *err)
                 v[n++] = value[k];
             a->unlike += k == 3 && !p->err.code && p->shift.peak < RST_PHASE_UNLIKE;
         }
-        *into[k] = median(v, n);
+        *into[k] = rst__median(v, n);
     }
     rst__free(v);
     return 0;

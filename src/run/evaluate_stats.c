@@ -2,12 +2,12 @@
 /* From an evaluation's rows to what tables show: means, intervals, agreement. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/rng.h"
+#include "base/sorted.h"
 #include "run/evaluate_parts.h"
 
 static const double INTERVAL = 0.95, LIMITS = 1.96;
@@ -15,22 +15,6 @@ static const double quantile_at[RST_QUANTILES] = { 0.05, 0.25, 0.5, 0.75, 0.95 }
 
 /* Numbers ---------------------------------------------------------------------------------------
  */
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Of n sorted numbers, straight lines between them. */
-static double quantile(const double *v, int64_t n, double p)
-{
-    const double at = p * (double)(n - 1);
-    const int64_t i = (int64_t)at;
-    if (i + 1 >= n || v[i] >= v[i + 1]) /* equal, infinite ones too */
-        return v[i];
-    return v[i] + (at - (double)i) * (v[i + 1] - v[i]);
-}
 
 static double mean_of(const double *v, int64_t n)
 {
@@ -61,9 +45,9 @@ int rst__eval_interval(const double *v, int64_t n, uint64_t seed, int resamples,
             sum += v[rst__rng_below(&r, n)];
         mean[k] = sum / (double)n;
     }
-    qsort(mean, (size_t)resamples, sizeof *mean, by_value);
-    *low = quantile(mean, resamples, (1 - INTERVAL) / 2);
-    *high = quantile(mean, resamples, (1 + INTERVAL) / 2);
+    rst__sort(mean, resamples);
+    *low = rst__quantile(mean, resamples, (1 - INTERVAL) / 2);
+    *high = rst__quantile(mean, resamples, (1 + INTERVAL) / 2);
     rst__free(mean);
     return 0;
 }
@@ -100,8 +84,7 @@ static int summarise(const member *m, rst_score s, const rst_evaluation_facts *f
         if (rst__eval_interval(m->v, out->n, f->seed, f->resamples, &out->low, &out->high) < 0)
             return RST_ENOMEM;
     }
-    qsort(m->v, (size_t)out->n, sizeof *m->v, by_value);
-    out->median = quantile(m->v, out->n, 0.5);
+    out->median = rst__median(m->v, out->n);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/sorted.h"
 #include "base/str.h"
 #include "image/phase.h"
 #include "run/prepared.h"
@@ -358,20 +359,6 @@ static int cut_all(job *j, rst_error *err)
     return rc < 0 ? rc : rst__prepared_text(j->o->folder, "manifest.tsv", &j->rows, err);
 }
 
-static int by_value(const void *x, const void *y)
-{
-    const double a = *(const double *)x, b = *(const double *)y;
-    return (a > b) - (a < b);
-}
-
-static double median(double *v, int64_t n)
-{
-    if (n == 0)
-        return 0;
-    qsort(v, (size_t)n, sizeof *v, by_value);
-    return (v[(n - 1) / 2] + v[n / 2]) / 2;
-}
-
 static int check(const rst_tiles_options *o, rst_error *err)
 {
     if (o->tile < TILE_MIN || o->tile > TILE_MAX)
@@ -399,8 +386,8 @@ static int run(job *j, rst_error *err)
     if (rc < 0 || j->o->dry_run)
         return rc;
     rc = cut_all(j, err);
-    j->r.shift_px = median(j->shift, j->kept);
-    j->r.peak = median(j->peak, j->kept);
+    j->r.shift_px = rst__median(j->shift, j->kept);
+    j->r.peak = rst__median(j->peak, j->kept);
     return rc;
 }
 

@@ -304,7 +304,9 @@ static void same_numbers(const rst_evaluation *a, const rst_evaluation *b)
 static void test_kept_features(void **state)
 {
     (void)state;
-    rst_evaluate_options o = { .cache = tree_path("kept"), .threads = 1 };
+    rst_evaluate_options o = { .cache = tree_path("kept"),
+                               .threads = 1,
+                               .metrics = 1u << RST_METRIC_LPIPS | 1u << RST_METRIC_PHV };
     rst_evaluation *first = evaluate("real", "fake", o);
     o.threads = 3;
     rst_evaluation *second = evaluate("real", "fake", o);

@@ -22,7 +22,8 @@ echo "The same on 32 tiles of tissue that the model was not trained on, by HER2 
 rm -rf "$out/tiles" "$out/virtual"
 "$bin/restain" synth --pairs 32 --size 256 --val-share 0 --seed 77 -q -o "$out/tiles"
 "$bin/restain" translate -q --model "$model" "$out/tiles/trainA" -o "$out/virtual"
-"$bin/restain" evaluate -q --json "$out/tiles.json" "$out/tiles/trainB" "$out/virtual"
+"$bin/restain" evaluate -q --json "$out/tiles.json" --report "$out/report" --he "$out/tiles/trainA" --names 'the demo model' \
+    "$out/tiles/trainB" "$out/virtual"
 
 echo "Training pairs at three magnifications, through small super-resolvers that were trained here too (models/superres.md):"
 rm -rf "$out/pairs" "$out/magnified"
@@ -36,6 +37,7 @@ name=$(basename "$(find "$out/pairs/trainA" -name '*.png' | sort | tail -n 1)")
 cat <<EOT
 
 Done. Open $out/side-by-side.png: H&E, virtual IHC, the IHC it should have been.
+$out/report/index.html is the report on the tiles, in any browser: scores, the brown, the best and the worst pairs.
 $out/magnified.png shows a training tile and its magnifications 1, 2 and 4.
 The slide is $out/virtual.ome.tif (any viewer of OME-TIFF: QuPath, OpenSlide, ...); the numbers are in $out/*.json.
 To translate a tile or a slide of your own:

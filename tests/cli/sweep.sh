@@ -149,6 +149,32 @@ grep '^full' sorted >mine
 numbers stopped | grep '^full' >theirs
 differ mine theirs
 
+# What would be done, and the table alone.
+expect 0 - sweep --dry-run stopped.conf
+[ "$(grep -c ' done$' out)" = 5 ] || problem "a dry run does not tell what is done: $(cat out)"
+grep -v '^full	1' stopped.out/numbers.tsv >fewer
+mv fewer stopped.out/numbers.tsv
+expect 0 - sweep --dry-run stopped.conf
+check 'a dry run does not tell what is due' grep -q '^full *1 *due' out
+check 'a dry run does not tell how long it takes' grep -q '120 steps of [0-9.]* s: ' out
+expect 0 - sweep --table stopped.conf
+check 'the table has another number of seeds' grep -q '^| full | 1 |' out
+
+# A training that becomes NaN leaves the others theirs.
+begins wild 1
+cat >>wild.conf <<CONF
+normD = none
+weight-norm = none
+init-gain = 1000
+[row last]
+recipe = $recipes/full.conf
+CONF
+sed -i '/cyclegan/d; s/^lr = .*/lr = 1000/; s/^steps-per-epoch.*/steps-per-epoch = 8/' wild.conf
+expect 4 'full, seed 1: .*not finite' sweep wild.conf
+check 'it is not told how many failed' grep -q '1 of 3 trainings failed' err
+check 'the row behind it is not done' grep -q '^last' wild.out/numbers.tsv
+check 'the table is not printed' grep -q '^| full | 0 | –' out
+
 # What is wrong with a file is told with its place, before any work.
 wrong() { # PATTERN SED...: the file after this change
     pattern=$1

@@ -67,6 +67,14 @@ void rst__str_printf(rst_str *b, const char *fmt, ...)
     va_end(ap);
 }
 
+void rst__str_csv(rst_str *b, const char *text)
+{
+    rst__str_add(b, "\"");
+    for (; *text; text++)
+        rst__str_bytes(b, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
+    rst__str_add(b, "\"");
+}
+
 void rst__str_base64(rst_str *b, const void *data, size_t n)
 {
     static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -20,6 +20,8 @@ rst_str rst__str(size_t max);
 void rst__str_add(rst_str *b, const char *text);
 void rst__str_bytes(rst_str *b, const void *data, size_t n);
 void rst__str_printf(rst_str *b, const char *fmt, ...) RST_PRINTF(2, 3);
+/** A text as a field of CSV, in quotes, so that nothing in it ends the field (RFC 4180). */
+void rst__str_csv(rst_str *b, const char *text);
 /** The bytes as base64 (RFC 4648, with padding, in one line). */
 void rst__str_base64(rst_str *b, const void *data, size_t n);
 void rst__str_free(rst_str *b);

@@ -11,10 +11,8 @@ static const size_t MOST = (size_t)1 << 31;
 
 static void add_text(rst_str *b, const char *text)
 {
-    rst__str_add(b, "\"");
-    for (; *text; text++)
-        rst__str_bytes(b, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
-    rst__str_add(b, "\",");
+    rst__str_csv(b, text);
+    rst__str_add(b, ",");
 }
 
 /* Nothing for what there is not; `inf` as most readers take it. */

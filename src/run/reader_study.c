@@ -47,15 +47,6 @@ static int copy_picture(const study *s, int64_t row, int which, const char *path
     return rc;
 }
 
-/* A comma or a quote in a name does not end its field (RFC 4180). */
-static void quoted(rst_str *b, const char *t)
-{
-    rst__str_add(b, "\"");
-    for (; *t; t++)
-        rst__str_bytes(b, *t == '"' ? "\"\"" : t, *t == '"' ? 2 : 1);
-    rst__str_add(b, "\"");
-}
-
 static int write_case(study *s, int64_t number, rst_error *err)
 {
     const int64_t row = s->drawn[number - 1];
@@ -80,9 +71,9 @@ static int write_case(study *s, int64_t number, rst_error *err)
         rc = copy_picture(s, row, which, path, err);
         rst__str_printf(&s->sheet, "%04lld,%c,,,,,\r\n", (long long)number, 'a' + k);
         rst__str_printf(&s->key, "%04lld,%c,", (long long)number, 'a' + k);
-        quoted(&s->key, rst__report_row(&s->r, 0, row)->name);
+        rst__str_csv(&s->key, rst__report_row(&s->r, 0, row)->name);
         rst__str_add(&s->key, ",");
-        quoted(&s->key, which == RST__REPORT_REAL ? "real" : s->r.run[which].name);
+        rst__str_csv(&s->key, which == RST__REPORT_REAL ? "real" : s->r.run[which].name);
         rst__str_add(&s->key, "\r\n");
     }
     return rc;

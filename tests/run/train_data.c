@@ -34,13 +34,6 @@ static int begin(void **state)
     return 0;
 }
 
-static int end(void **state)
-{
-    (void)state;
-    tree_end();
-    return 0;
-}
-
 /* A network of a few channels on 64 x 64 crops. */
 static rst_train_options options(void)
 {
@@ -180,9 +173,9 @@ static void test_damage_in_the_middle(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_told_at_once, begin, end),
-        cmocka_unit_test_setup_teardown(test_flags_help, begin, end),
-        cmocka_unit_test_setup_teardown(test_damage_in_the_middle, begin, end),
+        cmocka_unit_test_setup_teardown(test_told_at_once, begin, tree_teardown),
+        cmocka_unit_test_setup_teardown(test_flags_help, begin, tree_teardown),
+        cmocka_unit_test_setup_teardown(test_damage_in_the_middle, begin, tree_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,3 +94,17 @@ void tree_remove(const char *name)
     if (unlink(tree_path(name)) < 0)
         fail_msg("%s cannot be removed", name);
 }
+
+int tree_setup(void **state)
+{
+    (void)state;
+    tree_begin();
+    return 0;
+}
+
+int tree_teardown(void **state)
+{
+    (void)state;
+    tree_end();
+    return 0;
+}

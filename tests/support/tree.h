@@ -9,6 +9,9 @@
 /** An empty folder of its own; removed with all that is in it by tree_end. */
 void tree_begin(void);
 void tree_end(void);
+/** The same as cmocka's fixtures. */
+int tree_setup(void **state);
+int tree_teardown(void **state);
 /** A name in that folder; 64 of them are good at the same time. */
 const char *tree_path(const char *name);
 /** Writes a file, and the folders it lies in. */

@@ -304,20 +304,6 @@ static void test_others_have_none(void **state)
     rst_model_close(m);
 }
 
-static int begin(void **state)
-{
-    (void)state;
-    tree_begin();
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    tree_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,5 +311,5 @@ int main(void)
         cmocka_unit_test(test_numbers),   cmocka_unit_test(test_figure),
         cmocka_unit_test(test_no_memory), cmocka_unit_test(test_others_have_none),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, tree_setup, tree_teardown);
 }

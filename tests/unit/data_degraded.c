@@ -38,13 +38,6 @@ static int make_sets(void **state)
     return 0;
 }
 
-static int remove_sets(void **state)
-{
-    (void)state;
-    tree_end();
-    return 0;
-}
-
 static rst_dataset_options singly(const char *name, const char *phase, rst_data_layout layout)
 {
     return (rst_dataset_options){
@@ -274,5 +267,5 @@ int main(void)
         cmocka_unit_test(test_same_for_any_threads),
         cmocka_unit_test(test_smallest),
     };
-    return cmocka_run_group_tests(tests, make_sets, remove_sets);
+    return cmocka_run_group_tests(tests, make_sets, tree_teardown);
 }

@@ -47,13 +47,6 @@ static int make_pairs(void **state)
     return 0;
 }
 
-static int remove_pairs(void **state)
-{
-    (void)state;
-    tree_end();
-    return 0;
-}
-
 static rst_dataset *open_set(const char *name, bool unpaired)
 {
     rst_error err = RST_ERROR_INIT;
@@ -517,5 +510,5 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_memory),
     };
-    return cmocka_run_group_tests(tests, make_pairs, remove_pairs);
+    return cmocka_run_group_tests(tests, make_pairs, tree_teardown);
 }

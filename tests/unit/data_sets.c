@@ -19,13 +19,6 @@
 #include "support/tree.h"
 #include "unit/image_samples.h"
 
-static int begin(void **state)
-{
-    (void)state;
-    tree_begin();
-    return 0;
-}
-
 static int end(void **state)
 {
     (void)state;
@@ -595,17 +588,17 @@ static void test_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_folders, begin, end),
-        cmocka_unit_test_setup_teardown(test_other_layouts, begin, end),
-        cmocka_unit_test_setup_teardown(test_manifest, begin, end),
-        cmocka_unit_test_setup_teardown(test_magnifications, begin, end),
-        cmocka_unit_test_setup_teardown(test_layout_errors, begin, end),
-        cmocka_unit_test_setup_teardown(test_pairs, begin, end),
-        cmocka_unit_test_setup_teardown(test_check, begin, end),
-        cmocka_unit_test_setup_teardown(test_deep, begin, end),
-        cmocka_unit_test_setup_teardown(test_halves, begin, end),
-        cmocka_unit_test_setup_teardown(test_long_headers, begin, end),
-        cmocka_unit_test_setup_teardown(test_faults, begin, end),
+        cmocka_unit_test_setup_teardown(test_folders, tree_setup, end),
+        cmocka_unit_test_setup_teardown(test_other_layouts, tree_setup, end),
+        cmocka_unit_test_setup_teardown(test_manifest, tree_setup, end),
+        cmocka_unit_test_setup_teardown(test_magnifications, tree_setup, end),
+        cmocka_unit_test_setup_teardown(test_layout_errors, tree_setup, end),
+        cmocka_unit_test_setup_teardown(test_pairs, tree_setup, end),
+        cmocka_unit_test_setup_teardown(test_check, tree_setup, end),
+        cmocka_unit_test_setup_teardown(test_deep, tree_setup, end),
+        cmocka_unit_test_setup_teardown(test_halves, tree_setup, end),
+        cmocka_unit_test_setup_teardown(test_long_headers, tree_setup, end),
+        cmocka_unit_test_setup_teardown(test_faults, tree_setup, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,20 +22,6 @@
 static const uint8_t WHITE[3] = { 250, 250, 250 }, BROWN[3] = { 120, 80, 50 },
                      BLUE[3] = { 130, 130, 190 };
 
-static int begin(void **state)
-{
-    (void)state;
-    tree_begin();
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    tree_end();
-    return 0;
-}
-
 /* A picture of which the first `brown` rows and then `blue` rows are stained, with a little noise.
  */
 static rst_image tile(int64_t side, int brown, int blue, uint64_t seed)
@@ -461,20 +447,20 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_levels),
-        cmocka_unit_test_setup_teardown(test_rows, begin, end),
-        cmocka_unit_test_setup_teardown(test_groups, begin, end),
-        cmocka_unit_test_setup_teardown(test_quantiles, begin, end),
-        cmocka_unit_test_setup_teardown(test_threads_and_seeds, begin, end),
-        cmocka_unit_test_setup_teardown(test_protocols, begin, end),
-        cmocka_unit_test_setup_teardown(test_rewriting, begin, end),
+        cmocka_unit_test_setup_teardown(test_rows, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(test_groups, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(test_quantiles, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(test_threads_and_seeds, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(test_protocols, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(test_rewriting, tree_setup, tree_teardown),
         cmocka_unit_test(test_colour_checks),
         cmocka_unit_test(test_colour_facts),
-        cmocka_unit_test_setup_teardown(test_comparison, begin, end),
-        cmocka_unit_test_setup_teardown(test_bad_input, begin, end),
-        cmocka_unit_test_setup_teardown(test_one_pixel, begin, end),
-        cmocka_unit_test_setup_teardown(test_white, begin, end),
-        cmocka_unit_test_setup_teardown(test_stopped, begin, end),
-        cmocka_unit_test_setup_teardown(test_memory, begin, end),
+        cmocka_unit_test_setup_teardown(test_comparison, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(test_bad_input, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(test_one_pixel, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(test_white, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(test_stopped, tree_setup, tree_teardown),
+        cmocka_unit_test_setup_teardown(test_memory, tree_setup, tree_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

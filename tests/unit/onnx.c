@@ -290,25 +290,11 @@ static void what_depends_on_the_size(void **state)
     rst_ctx_free(c);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    tree_begin();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    tree_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_generator),
         cmocka_unit_test(what_depends_on_the_size),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, tree_setup, tree_teardown);
 }

@@ -198,20 +198,6 @@ static void test_no_memory(void **state)
     }
 }
 
-static int begin(void **state)
-{
-    (void)state;
-    tree_begin();
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    tree_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,5 +205,5 @@ int main(void)
         cmocka_unit_test(test_scales_differ), cmocka_unit_test(test_no_scale),
         cmocka_unit_test(test_no_memory),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, tree_setup, tree_teardown);
 }

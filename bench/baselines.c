@@ -19,7 +19,7 @@
 #include "base/err.h"
 #include "data/dataset.h"
 #include "data/level.h"
-#include "run/multimag.h"
+#include "image/crop.h"
 
 static int die(const rst_error *err)
 {
@@ -212,7 +212,7 @@ static int cut(const char *in, const char *out, int64_t y, int64_t x, int64_t lo
     if (rc == 0 && (img.height <= lost_y || img.width <= lost_x))
         rc = rst_fail(err, RST_EINVAL, "%s: nothing is left of it", in);
     if (rc == 0)
-        rc = rst__multimag_copy(&img, y, x, img.height - lost_y, img.width - lost_x, &part, err);
+        rc = rst__image_crop(&img, y, x, img.height - lost_y, img.width - lost_x, &part, err);
     if (rc == 0)
         rc = rst_image_write(out, &part, NULL, err);
     rst_image_free(&img);

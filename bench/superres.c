@@ -15,9 +15,9 @@
 #include "base/err.h"
 #include "data/files.h"
 #include "data/sampler.h"
+#include "image/crop.h"
 #include "image/degrade.h"
 #include "image/resize.h"
-#include "run/multimag.h"
 
 typedef struct scores {
     double psnr, ssim;
@@ -48,8 +48,8 @@ static int make_small(const char *path, int scale, rst_degradation kind, int64_t
     if (rc == 0)
         rc = rst_image_require_channels(&whole, path, 3, err);
     if (rc == 0)
-        rc = rst__multimag_copy(&whole, 0, 0, whole.height / scale * scale,
-                                whole.width / scale * scale, truth, err);
+        rc = rst__image_crop(&whole, 0, 0, whole.height / scale * scale,
+                             whole.width / scale * scale, truth, err);
     if (rc == 0)
         rc = rst__floats_new(&p, truth->height, truth->width, err);
     if (rc == 0) {

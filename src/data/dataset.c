@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "data/layout.h"
+#include "image/crop.h"
 
 void rst__dataset_close(rst_dataset *d)
 {
@@ -203,6 +204,27 @@ int rst__dataset_view(const rst_dataset *d, rst_data_side side, int64_t item, co
     out->w = img->width / 2;
     out->x = d->part[side] == RST_DATA_LEFT ? 0 : out->w;
     return 0;
+}
+
+int rst__dataset_read(const rst_dataset *d, rst_data_side side, int64_t item, rst_image *out,
+                      rst_error *err)
+{
+    const char *path = d->list[side].item[item].path;
+    rst_image img = RST_IMAGE_INIT;
+    rst_image_view v;
+    int rc = rst_image_read(&img, path, &d->read, err);
+    if (rc == 0)
+        rc = rst_image_require_channels(&img, path, 3, err);
+    if (rc == 0)
+        rc = rst__dataset_view(d, side, item, &img, &v, err);
+    if (rc == 0 && v.w == img.width) {
+        *out = img;
+        return 0;
+    }
+    if (rc == 0)
+        rc = rst__image_crop(&img, v.y, v.x, v.h, v.w, out, err);
+    rst_image_free(&img);
+    return rc;
 }
 
 int rst__dataset_require_same(const rst_dataset *d, int64_t item, int64_t wa, int64_t ha,

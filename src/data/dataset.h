@@ -95,6 +95,10 @@ typedef struct rst_image_view {
  * not two squares side by side and nobody said that it is two pictures. */
 int rst__dataset_view(const rst_dataset *d, rst_data_side side, int64_t item, const rst_image *img,
                       rst_image_view *out, rst_error *err);
+/** A side of a pair by itself, as it is: a whole file, or the half of one. Any thread.
+ *  @param[out] out owned. Those of rst_image_read */
+int rst__dataset_read(const rst_dataset *d, rst_data_side side, int64_t item, rst_image *out,
+                      rst_error *err);
 /** RST_EFORMAT unless a pair's pictures have the same size; the message names both files. */
 int rst__dataset_require_same(const rst_dataset *d, int64_t item, int64_t wa, int64_t ha,
                               int64_t wb, int64_t hb, rst_error *err);

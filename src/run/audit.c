@@ -223,14 +223,10 @@ static int look_side(const rst_audit *a, rst_audit_pair *p, rst_data_side side, 
 {
     const rst_dataset *d = a->d[p->split];
     rst_image img = RST_IMAGE_INIT;
-    rst_image_view v;
     int rc = rst__sha256_file(p->path[side], p->sha256[side], err);
     if (rc == 0)
-        rc = rst_image_read(&img, p->path[side], &d->read, err);
-    if (rc == 0)
-        rc = rst_image_require_channels(&img, p->path[side], 3, err);
-    if (rc == 0)
-        rc = rst__dataset_view(d, side, p->item[side], &img, &v, err);
+        rc = rst__dataset_read(d, side, p->item[side], &img, err);
+    const rst_image_view v = { &img, 0, 0, img.height, img.width };
     if (rc == 0)
         rc = measure(&v, side ? RST_STAINS_HDAB : RST_STAINS_HE, &p->tissue[side], h, err);
     if (rc == 0) {

@@ -7,24 +7,9 @@
 #include "base/err.h"
 #include "grad/engine.h"
 #include "image/convert.h"
+#include "image/crop.h"
 #include "image/resize.h"
 #include "run/model.h"
-
-int rst__multimag_copy(const rst_image *img, int64_t y, int64_t x, int64_t h, int64_t w,
-                       rst_image *out, rst_error *err)
-{
-    rst_image part = RST_IMAGE_INIT;
-    int rc = rst_image_new(&part, w, h, img->channels, err);
-    if (rc < 0)
-        return rc;
-    const int64_t row = w * img->channels;
-    for (int64_t i = 0; i < h; i++)
-        memcpy(part.px + i * row, img->px + ((y + i) * img->width + x) * img->channels,
-               (size_t)row);
-    part.mpp = img->mpp;
-    *out = part;
-    return 0;
-}
 
 static int cut(const rst_image *img, const rst_multimag_view *v, rst_image *out, rst_error *err)
 {
@@ -34,7 +19,7 @@ static int cut(const rst_image *img, const rst_multimag_view *v, rst_image *out,
                         "a crop of %lld at row %lld, column %lld is not inside %lldx%lld pixels",
                         (long long)v->size, (long long)v->y, (long long)v->x, (long long)img->width,
                         (long long)img->height);
-    return rst__multimag_copy(img, v->y, v->x, v->size, v->size, out, err);
+    return rst__image_crop(img, v->y, v->x, v->size, v->size, out, err);
 }
 
 int rst__multimag_low(const rst_image *img, const rst_multimag_view *view, int scale,
@@ -133,7 +118,7 @@ static int resolve_window(rst_model *sr, const rst_image *low, span v, span h, r
 {
     const int64_t scale = rst_model_describe(sr).scale, c = low->channels;
     rst_image in = RST_IMAGE_INIT, big = RST_IMAGE_INIT;
-    int rc = rst__multimag_copy(low, v.from, h.from, v.to - v.from, h.to - h.from, &in, err);
+    int rc = rst__image_crop(low, v.from, h.from, v.to - v.from, h.to - h.from, &in, err);
     if (rc == 0)
         rc = rst_model_translate(sr, &in, &big, err);
     rst_image_free(&in);

@@ -9,10 +9,6 @@
 #include <restain/model.h>
 #include <restain/nn.h>
 
-/** A rectangle that lies within the image. @param[out] out owned. RST_ENOMEM */
-int rst__multimag_copy(const rst_image *img, int64_t y, int64_t x, int64_t h, int64_t w,
-                       rst_image *out, rst_error *err);
-
 /** What of an image is seen. */
 typedef struct rst_multimag_view {
     int64_t uniform;    /* side of the result, a multiple of the super-resolver's scale */

@@ -70,7 +70,7 @@ static int make_side(job *j, rst_data_side side, int64_t item, rst_error *err)
             rc = rst__fail_nomem(err, stem);
         else if (!rst__exists(path)) {
             if (!img.px)
-                rc = rst__multimag_read(j->d, side, item, &img, err);
+                rc = rst__dataset_read(j->d, side, item, &img, err);
             rc = rc < 0 ? rc : make_view(j, &img, side, item, view, path, err);
             made++;
         }
@@ -144,7 +144,7 @@ static int native(const job *j, const rst_dataset *d, const char *split, rst_dat
     char *to = path_of(j->o->folder, side, split, stem), *name = path_of("", side, split, stem);
     int rc = to && name ? 0 : rst__fail_nomem(err, stem);
     if (rc == 0 && !rst__exists(to)) {
-        rc = rst__multimag_read(d, side, item, &img, err);
+        rc = rst__dataset_read(d, side, item, &img, err);
         if (rc == 0)
             rc = rst__prepared_picture(to, &img, NULL, err);
         rst_image_free(&img);

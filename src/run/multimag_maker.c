@@ -152,27 +152,6 @@ const char *rst__multimag_maker_resolver(const rst_multimag_maker *m)
 /* Pictures --------------------------------------------------------------------------------------
  */
 
-int rst__multimag_read(const rst_dataset *d, rst_data_side side, int64_t item, rst_image *out,
-                       rst_error *err)
-{
-    const char *path = d->list[side].item[item].path;
-    rst_image img = RST_IMAGE_INIT;
-    rst_image_view v;
-    int rc = rst_image_read(&img, path, &d->read, err);
-    if (rc == 0)
-        rc = rst_image_require_channels(&img, path, 3, err);
-    if (rc == 0)
-        rc = rst__dataset_view(d, side, item, &img, &v, err);
-    if (rc == 0 && v.w == img.width) {
-        *out = img;
-        return 0;
-    }
-    if (rc == 0)
-        rc = rst__multimag_copy(&img, v.y, v.x, v.h, v.w, out, err);
-    rst_image_free(&img);
-    return rc;
-}
-
 /* Where a crop lies: chance, but the same for both stains and in every run. */
 static rst_multimag_view view_of(const rst_multimag_maker *m, const char *stem, int64_t side,
                                  int view)
@@ -229,7 +208,7 @@ int rst__multimag_pick(void *maker, rst_data_side side, int64_t item, rst_image 
     const int64_t pair = item / (VIEWS + 1);
     const int view = (int)(item % (VIEWS + 1));
     rst_image img = RST_IMAGE_INIT;
-    int rc = rst__multimag_read(m->d, side, pair, &img, err);
+    int rc = rst__dataset_read(m->d, side, pair, &img, err);
     if (rc < 0)
         return rc;
     if (view == VIEWS) {

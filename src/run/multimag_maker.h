@@ -44,10 +44,6 @@ int64_t rst__multimag_maker_uniform(const rst_multimag_maker *m);
 int64_t rst__multimag_maker_tile(const rst_multimag_maker *m);
 /** "mm-bsrgan", or "mm-bicubic" where there is no super-resolver. */
 const char *rst__multimag_maker_resolver(const rst_multimag_maker *m);
-/** A side of a pair by itself, as it is: a whole file, or the half of one. Any thread.
- *  @param[out] out owned. Those of rst_image_read */
-int rst__multimag_read(const rst_dataset *d, rst_data_side side, int64_t item, rst_image *out,
-                       rst_error *err);
 /**
  * A view of a side that was read. Where the crop lies follows from (seed, name, magnification)
  * alone and is the same in H&E and IHC. Any thread; super-resolvers work for one at a time.

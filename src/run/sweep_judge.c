@@ -11,6 +11,7 @@
 #include "run/identify.h"
 #include "run/model.h"
 #include "run/multimag_maker.h"
+#include "run/pair_scores.h"
 #include "run/sweep_parts.h"
 
 enum { TEXT_MAX = 1 << 20 };
@@ -112,7 +113,7 @@ static int make_view(const rst_sweep_set *set, rst_multimag_maker *m, const rst_
                      rst_data_side side, int64_t item, const char *path, rst_error *err)
 {
     rst_image img = RST_IMAGE_INIT, big = RST_IMAGE_INIT;
-    int rc = rst__multimag_read(d, side, item, &img, err);
+    int rc = rst__dataset_read(d, side, item, &img, err);
     if (rc == 0)
         rc = rst__multimag_make(m, &img, side, item, set->magnification / 2, &big, err);
     if (rc == 0)
@@ -165,31 +166,13 @@ static int read_side(const rst_sweep *s, const rst_sweep_set *set, const rst_dat
 {
     char path[RST_SWEEP_PATH];
     if (set->magnification == 1)
-        return rst__multimag_read(d, side, item, out, err);
+        return rst__dataset_read(d, side, item, out, err);
     int rc = view_path(s, set, side, d->list[RST_DATA_A].item[item].stem, path, err);
     return rc < 0 ? rc : rst_image_read(out, path, NULL, err);
 }
 
-typedef struct sums {
-    double ssim, psnr;
-    rst_stain_sums stain;
-} sums;
-
-static int add_pair(sums *t, const rst_image *fake, const rst_image *real, rst_error *err)
-{
-    double ssim, psnr;
-    int rc = rst_ssim(fake, real, NULL, &ssim, err);
-    if (rc == 0)
-        rc = rst_psnr(fake, real, &psnr, err);
-    if (rc < 0)
-        return rc;
-    t->ssim += ssim;
-    t->psnr += psnr;
-    return rst_stain_add(&t->stain, real, fake, err);
-}
-
 static int judge_pair(const rst_sweep *s, const rst_sweep_set *set, const rst_dataset *d,
-                      int64_t item, rst_model *m, sums *t, rst_error *err)
+                      int64_t item, rst_model *m, rst_pair_scores *t, rst_error *err)
 {
     const char *name = d->list[RST_DATA_A].item[item].path;
     rst_image he = RST_IMAGE_INIT, real = RST_IMAGE_INIT, fake = RST_IMAGE_INIT;
@@ -199,7 +182,7 @@ static int judge_pair(const rst_sweep *s, const rst_sweep_set *set, const rst_da
         rc = read_side(s, set, d, RST_DATA_B, item, &real, err);
     if (rc == 0 && m)
         rc = rst__model_translate(m, &he, name, &fake, err);
-    if (rc == 0 && (rc = add_pair(t, m ? &fake : &he, &real, &why)) < 0)
+    if (rc == 0 && (rc = rst__pair_scores_add(t, m ? &fake : &he, &real, &why)) < 0)
         rc = rst_fail(err, rc, "%s: %s", name, why.msg);
     rst_image_free(&he);
     rst_image_free(&real);
@@ -207,7 +190,7 @@ static int judge_pair(const rst_sweep *s, const rst_sweep_set *set, const rst_da
     return rc;
 }
 
-static void fill(rst_sweep_result *out, const sums *t, int64_t n)
+static void fill(rst_sweep_result *out, const rst_pair_scores *t, int64_t n)
 {
     const rst_stain_agreement a = rst_stain_result(&t->stain);
     out->score[RST_SWEEP_IMAGES] = (double)n;
@@ -223,7 +206,7 @@ static void fill(rst_sweep_result *out, const sums *t, int64_t n)
 int rst__sweep_judge(const rst_sweep *s, const rst_sweep_set *set, rst_model *m,
                      rst_sweep_result *out, rst_error *err)
 {
-    sums t = { 0 };
+    rst_pair_scores t = { 0 };
     rst_dataset *d = NULL;
     int rc = rst__dataset_open(&d, &set->data, err);
     const int64_t n = rc == 0 ? rst__dataset_count(d) : 0;

@@ -2,14 +2,15 @@
 /* Validation: the model as it was written, on pictures that it was not trained on. */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/err.h"
 #include "base/file.h"
+#include "image/crop.h"
 #include "image/degrade.h"
 #include "image/resize.h"
 #include "run/model.h"
 #include "run/multimag.h"
+#include "run/pair_scores.h"
 #include "run/train.h"
 #include "run/train_panel.h"
 
@@ -35,27 +36,6 @@ static int open_model(const rst_train_run *r, rst_model **out, rst_error *err)
     return rc < 0 ? rc : rst_model_open(out, path, &o, err);
 }
 
-/* One picture of a pair, cut out of its file. */
-static int read_side(const rst_dataset *d, rst_data_side side, int64_t item, rst_image *out,
-                     rst_error *err)
-{
-    const char *path = d->list[side].item[item].path;
-    rst_image whole = RST_IMAGE_INIT;
-    rst_image_view v;
-    int rc = rst_image_read(&whole, path, &d->read, err);
-    if (rc == 0)
-        rc = rst_image_require_channels(&whole, path, 3, err);
-    if (rc == 0)
-        rc = rst__dataset_view(d, side, item, &whole, &v, err);
-    if (rc == 0)
-        rc = rst_image_new(out, v.w, v.h, 3, err);
-    for (int64_t y = 0; rc == 0 && y < v.h; y++)
-        memcpy(out->px + y * v.w * 3, whole.px + ((v.y + y) * whole.width + v.x) * 3,
-               (size_t)(v.w * 3));
-    rst_image_free(&whole);
-    return rc;
-}
-
 /* H&E, virtual and real IHC of a validation pair. Of a super-resolver the small picture enlarged
  * bicubically, what the model makes of it, and what it was made of. */
 typedef struct triple {
@@ -72,9 +52,9 @@ static void triple_free(triple *t)
 static int translate_pair(const rst_train_run *r, rst_model *m, int64_t item, triple *t,
                           rst_error *err)
 {
-    int rc = read_side(r->val, RST_DATA_A, item, &t->he, err);
+    int rc = rst__dataset_read(r->val, RST_DATA_A, item, &t->he, err);
     if (rc == 0)
-        rc = read_side(r->val, RST_DATA_B, item, &t->real, err);
+        rc = rst__dataset_read(r->val, RST_DATA_B, item, &t->real, err);
     if (rc == 0)
         rc = rst__dataset_require_same(r->val, item, t->he.width, t->he.height, t->real.width,
                                        t->real.height, err);
@@ -93,8 +73,8 @@ static int degrade(const rst_train_run *r, int64_t number, rst_image *large, rst
     rst_rng rng = rst__sample_stream(0, "val.degrade", number);
     rst_floats p = { 0 };
     rst_image part = RST_IMAGE_INIT;
-    int rc = rst__multimag_copy(large, 0, 0, large->height / scale * scale,
-                                large->width / scale * scale, &part, err);
+    int rc = rst__image_crop(large, 0, 0, large->height / scale * scale,
+                             large->width / scale * scale, &part, err);
     if (rc < 0)
         return rc;
     rst_image_free(large);
@@ -117,7 +97,7 @@ static int resolve_picture(const rst_train_run *r, rst_model *m, int64_t number,
     int64_t item;
     rst_image low = RST_IMAGE_INIT;
     rst__dataset_picture(r->val, number, &side, &item);
-    int rc = read_side(r->val, side, item, &t->real, err);
+    int rc = rst__dataset_read(r->val, side, item, &t->real, err);
     if (rc == 0)
         rc = degrade(r, number, &t->real, &low, err);
     if (rc == 0)
@@ -154,28 +134,8 @@ int64_t rst__train_val_count(const rst_train_run *r)
 /* Scores ----------------------------------------------------------------------------------------
  */
 
-typedef struct sums {
-    double ssim, psnr;
-    rst_stain_sums stain;
-} sums;
-
-static int add_scores(sums *s, const rst_image *virt, const rst_image *real, rst_error *err)
-{
-    double ssim, psnr;
-    int rc = rst_ssim(virt, real, NULL, &ssim, err);
-    if (rc == 0)
-        rc = rst_psnr(virt, real, &psnr, err);
-    if (rc == 0)
-        rc = rst_stain_add(&s->stain, real, virt, err);
-    if (rc == 0) {
-        s->ssim += ssim;
-        s->psnr += psnr;
-    }
-    return rc;
-}
-
 /* Means, and the agreement over all pixels. */
-static rst_stain_agreement average(const sums *s, int64_t n, double value[3])
+static rst_stain_agreement average(const rst_pair_scores *s, int64_t n, double value[3])
 {
     const rst_stain_agreement a = rst_stain_result(&s->stain);
     value[0] = s->ssim / (double)n;
@@ -184,7 +144,8 @@ static rst_stain_agreement average(const sums *s, int64_t n, double value[3])
     return a;
 }
 
-static void result(const sums *s, const sums *bicubic, int64_t n, double value[RST_TRAIN_SCORES])
+static void result(const rst_pair_scores *s, const rst_pair_scores *bicubic, int64_t n,
+                   double value[RST_TRAIN_SCORES])
 {
     const rst_stain_agreement a = average(s, n, value);
     value[3] = a.real.mean;
@@ -196,7 +157,7 @@ static void result(const sums *s, const sums *bicubic, int64_t n, double value[R
 
 int rst__train_validate(rst_train_run *r, rst_train_scores *out, rst_error *err)
 {
-    sums s = { 0 }, bicubic = { 0 };
+    rst_pair_scores s = { 0 }, bicubic = { 0 };
     const bool resolves = r->kind->resolves;
     rst_model *m;
     *out = (rst_train_scores){ 0 };
@@ -211,9 +172,9 @@ int rst__train_validate(rst_train_run *r, rst_train_scores *out, rst_error *err)
         rc = make_triple(r, m, i, n, &t, err);
         if (rc < 0)
             break;
-        rc = add_scores(&s, &t.virt, &t.real, err);
+        rc = rst__pair_scores_add(&s, &t.virt, &t.real, err);
         if (rc == 0 && resolves)
-            rc = add_scores(&bicubic, &t.he, &t.real, err);
+            rc = rst__pair_scores_add(&bicubic, &t.he, &t.real, err);
         triple_free(&t);
         if (rc == 0 && rst__train_stopped())
             rc = rst_fail(err, RST_ECANCELLED, "%s: stopped while it validated", r->dir);

@@ -83,19 +83,24 @@ int rst__sweep_path(const rst_sweep *s, const char *a, const char *b, char path[
                : rst_fail(err, RST_EINVAL, "%s: the path is too long", s->folder);
 }
 
-/* The file of a view. What it depends on is in the folder's name, so that it is never an old one.
+/* Where a set's views lie. What they depend on is in the folder's name, so that none is an old one.
  */
-static int view_path(const rst_sweep *s, const rst_sweep_set *set, rst_data_side side,
-                     const char *stem, char path[RST_SWEEP_PATH], rst_error *err)
+static int view_folder(const rst_sweep *s, const rst_sweep_set *set, char folder[RST_SWEEP_PATH],
+                       rst_error *err)
 {
-    char hex[65], name[RST_SWEEP_PATH];
+    char hex[65];
     int rc = rst__sweep_set_hash(s, set, hex, err);
-    if (rc < 0)
-        return rc;
-    const int n = snprintf(name, sizeof name, "%.*s/%s/%s.png", (int)RST_SWEEP_HASH, hex,
-                           side_name[side], stem);
-    return n > 0 && n < (int)sizeof name
-               ? rst__sweep_path(s, "views", name, path, err)
+    hex[RST_SWEEP_HASH] = 0;
+    return rc < 0 ? rc : rst__sweep_path(s, "views", hex, folder, err);
+}
+
+static int view_path(const char *folder, const rst_dataset *d, rst_data_side side, int64_t item,
+                     char path[RST_SWEEP_PATH], rst_error *err)
+{
+    const char *stem = d->list[RST_DATA_A].item[item].stem;
+    const int n = snprintf(path, RST_SWEEP_PATH, "%s/%s/%s.png", folder, side_name[side], stem);
+    return n > 0 && n < RST_SWEEP_PATH
+               ? 0
                : rst_fail(err, RST_EINVAL, "%s: the path is too long", stem);
 }
 
@@ -130,15 +135,17 @@ static int make_set(const rst_sweep *s, const rst_sweep_set *set, rst_error *err
     const rst_multimag_settings how = {
         .sr_x2 = s->sr_x2, .sr_x4 = s->sr_x4, .centre = true, .ctx = s->ctx
     };
-    char path[RST_SWEEP_PATH];
+    char folder[RST_SWEEP_PATH], path[RST_SWEEP_PATH];
     rst_dataset *d = NULL;
     rst_multimag_maker *m = NULL;
-    int rc = rst__dataset_open(&d, &set->data, err);
+    int rc = view_folder(s, set, folder, err);
+    if (rc == 0)
+        rc = rst__dataset_open(&d, &set->data, err);
     if (rc == 0)
         rc = rst__multimag_maker_new(&m, d, RST_DATA_A, &how, err);
     for (int64_t i = 0; rc == 0 && i < 2 * rst__dataset_count(d); i++) {
         const rst_data_side side = i % 2 ? RST_DATA_B : RST_DATA_A;
-        rc = view_path(s, set, side, d->list[RST_DATA_A].item[i / 2].stem, path, err);
+        rc = view_path(folder, d, side, i / 2, path, err);
         if (rc == 0 && !rst__exists(path))
             rc = make_view(set, m, d, side, i / 2, path, err);
         if (rc == 0 && rst__sweep_stopped())
@@ -161,25 +168,26 @@ int rst__sweep_make_views(const rst_sweep *s, rst_error *err)
 /* Scores ----------------------------------------------------------------------------------------
  */
 
-static int read_side(const rst_sweep *s, const rst_sweep_set *set, const rst_dataset *d,
-                     rst_data_side side, int64_t item, rst_image *out, rst_error *err)
+/* @param folder  with views of the pictures; NULL: they are judged as they are */
+static int read_side(const char *folder, const rst_dataset *d, rst_data_side side, int64_t item,
+                     rst_image *out, rst_error *err)
 {
     char path[RST_SWEEP_PATH];
-    if (set->magnification == 1)
+    if (!folder)
         return rst__dataset_read(d, side, item, out, err);
-    int rc = view_path(s, set, side, d->list[RST_DATA_A].item[item].stem, path, err);
+    int rc = view_path(folder, d, side, item, path, err);
     return rc < 0 ? rc : rst_image_read(out, path, NULL, err);
 }
 
-static int judge_pair(const rst_sweep *s, const rst_sweep_set *set, const rst_dataset *d,
-                      int64_t item, rst_model *m, rst_pair_scores *t, rst_error *err)
+static int judge_pair(const char *folder, const rst_dataset *d, int64_t item, rst_model *m,
+                      rst_pair_scores *t, rst_error *err)
 {
     const char *name = d->list[RST_DATA_A].item[item].path;
     rst_image he = RST_IMAGE_INIT, real = RST_IMAGE_INIT, fake = RST_IMAGE_INIT;
     rst_error why = RST_ERROR_INIT;
-    int rc = read_side(s, set, d, RST_DATA_A, item, &he, err);
+    int rc = read_side(folder, d, RST_DATA_A, item, &he, err);
     if (rc == 0)
-        rc = read_side(s, set, d, RST_DATA_B, item, &real, err);
+        rc = read_side(folder, d, RST_DATA_B, item, &real, err);
     if (rc == 0 && m)
         rc = rst__model_translate(m, &he, name, &fake, err);
     if (rc == 0 && (rc = rst__pair_scores_add(t, m ? &fake : &he, &real, &why)) < 0)
@@ -206,12 +214,16 @@ static void fill(rst_sweep_result *out, const rst_pair_scores *t, int64_t n)
 int rst__sweep_judge(const rst_sweep *s, const rst_sweep_set *set, rst_model *m,
                      rst_sweep_result *out, rst_error *err)
 {
+    char folder[RST_SWEEP_PATH];
     rst_pair_scores t = { 0 };
     rst_dataset *d = NULL;
-    int rc = rst__dataset_open(&d, &set->data, err);
+    const bool viewed = set->magnification > 1;
+    int rc = viewed ? view_folder(s, set, folder, err) : 0;
+    if (rc == 0)
+        rc = rst__dataset_open(&d, &set->data, err);
     const int64_t n = rc == 0 ? rst__dataset_count(d) : 0;
     for (int64_t i = 0; rc == 0 && i < n; i++) {
-        rc = judge_pair(s, set, d, i, m, &t, err);
+        rc = judge_pair(viewed ? folder : NULL, d, i, m, &t, err);
         if (rc == 0 && rst__sweep_stopped())
             rc = rst_fail(err, RST_ECANCELLED, "%s: stopped while %s was judged", s->folder,
                           set->name);

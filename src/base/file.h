@@ -65,6 +65,8 @@ int rst__dir_lock(const char *path);
 void rst__dir_unlock(int lock);
 bool rst__is_dir(const char *path);
 bool rst__exists(const char *path);
+/** The part of a path behind its last '/'. */
+const char *rst__basename(const char *path);
 
 /** For tests: after n more successes every read (write) of this file layer fails; negative: never.
  */

@@ -9,7 +9,6 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "image/draw.h"
-#include "run/identify.h"
 
 void rst__attention_free(rst_attention *a)
 {

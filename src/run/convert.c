@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "nn/names.h"
 #include "run/identify.h"

@@ -5,12 +5,6 @@
 
 #include "base/err.h"
 
-const char *rst__basename(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 bool rst__translates(const rst_arch *a)
 {
     bool family = a->family == RST_NET_RESNET || a->family == RST_NET_UNET ||

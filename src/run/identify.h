@@ -28,7 +28,5 @@ int rst__identify(rst_identity *out, const rst_weights *w, const char *path, con
 int rst__card_of_arch(rst_card *card, const rst_arch *a, rst_error *err);
 /** Whether a network makes a picture of 1 or 3 channels from one. */
 bool rst__translates(const rst_arch *a);
-/** The part of a path behind its last '/'. */
-const char *rst__basename(const char *path);
 
 #endif

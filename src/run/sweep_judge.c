@@ -8,7 +8,6 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "run/identify.h"
 #include "run/model.h"
 #include "run/multimag_maker.h"
 #include "run/pair_scores.h"

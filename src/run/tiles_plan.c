@@ -15,7 +15,6 @@
 #include "base/str.h"
 #include "data/dataset.h"
 #include "image/resize.h"
-#include "run/identify.h"
 #include "run/slide.h"
 #include "run/slide_split.h"
 #include "run/tiles_parts.h"

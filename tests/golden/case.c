@@ -73,7 +73,10 @@ bool gold_selected(const gold_options *o, const char *dir)
     bool yes = true;
     for (int i = 0; json && yes && i < o->wheres; i++) {
         const struct gold_where *w = &o->where[i];
-        yes = has_value(json_object_get(options, w->key), w->value) != w->other;
+        const bool has = strcmp(w->key, "case") == 0
+                             ? strcmp(rst__basename(dir), w->value) == 0
+                             : has_value(json_object_get(options, w->key), w->value);
+        yes = has != w->other;
     }
     json_decref(json);
     return yes;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/threads.h"
 #include "golden/golden.h"
 
@@ -20,21 +21,17 @@ typedef struct tally {
     } kink[256]; /* for the closing note */
 } tally;
 
-static const char usage[] = "usage: golden DIR... [--conv auto|direct|winograd] [--backend "
-                            "ref|cpu] [--threads N] [--verbose]\n"
-                            "              [--where KEY=VALUE|KEY!=VALUE]...\n"
-                            "--where: only the cases whose options have (have not) that value\n";
-
-static const char *last_part(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
+static const char usage[] =
+    "usage: golden DIR... [--conv auto|direct|winograd] [--backend "
+    "ref|cpu] [--threads N] [--verbose]\n"
+    "              [--where KEY=VALUE|KEY!=VALUE]...\n"
+    "--where: only the cases whose options have (have not) that value; of KEY case, "
+    "its name\n";
 
 /* GROUP/CASE of a path, for the report. */
 static const char *short_name(const char *dir)
 {
-    const char *last = last_part(dir);
+    const char *last = rst__basename(dir);
     while (last > dir + 1 && last[-2] != '/')
         last--;
     return last > dir ? last - 1 : last;
@@ -167,7 +164,7 @@ static bool parse_conv(const char *text, rst_conv_mode *out)
     return false;
 }
 
-/* --where KEY=VALUE or KEY!=VALUE. The key points into argv, and value behind it. */
+/* --where KEY=VALUE or KEY!=VALUE. All must hold. The key points into argv, and value behind it. */
 static bool parse_where(gold_options *o, char *text)
 {
     char *equals = strchr(text, '=');

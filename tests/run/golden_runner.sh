@@ -60,6 +60,8 @@ expect 0 "1 passed, 0 failed, 0 skipped" "$cases/optim" --backend ref --where lr
 expect 0 "1 passed, 0 failed, 0 skipped" "$cases/optim" --backend ref --where=lr_decay_iters=4
 expect 0 "4 passed, 0 failed, 0 skipped" "$cases/optim" --backend ref --where "lr_policy!=linear"
 expect 0 "2 passed, 0 failed, 0 skipped" "$cases/optim" --backend ref --where "lr_policy!=linear" --where op=adam
+expect 0 "1 passed, 0 failed, 0 skipped" "$cases/optim" --backend ref --where case=adam_b05_0999
+expect 0 "5 passed, 0 failed, 0 skipped" "$cases/optim" --backend ref --where case!=adam_b05_0999
 expect 1 "no case in this folder has lr_policy=steep" "$cases/optim" --backend ref --where lr_policy=steep
 mkdir -p "$dir/broken/optim"
 cp -R "$cases/optim/lr_step_100" "$dir/broken/optim/it"

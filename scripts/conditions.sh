@@ -18,5 +18,8 @@ esac
 grep -q -w avx2 /proc/cpuinfo 2>/dev/null || echo needs-avx2
 grep -q -w avx512vl /proc/cpuinfo 2>/dev/null || echo needs-avx512
 sh "$here/clang-tool.sh" clang-format >/dev/null || echo needs-clang-format-14
+command -v valgrind >/dev/null || echo needs-valgrind
+[ "$(cached RST_BUILT_BY)" = "$(sed -n 's/^# build: //p' "$here/../tests/perf/instructions.tsv")" ] ||
+    echo needs-the-build-of-its-table
 [ -c /dev/full ] || echo needs-/dev/full
 [ "$(id -u)" != 0 ] || echo needs-a-user-other-than-root

@@ -36,7 +36,7 @@ typedef enum rst_ssim_window {
 /** All zero, or NULL in place of a pointer to it, is what ASP's and BCI's evaluate.py compute. */
 typedef struct rst_ssim_options {
     rst_ssim_window window;
-    int side;        /**< of the uniform window, odd, 3..181; 0: 7 */
+    int side;        /**< of the uniform window, odd, 3..127; 0: 7 */
     double sigma;    /**< of the Gaussian; 0: 1.5 */
     bool population; /**< covariance over n; otherwise over n - 1 */
     double k1, k2;   /**< 0: 0.01 and 0.03 */

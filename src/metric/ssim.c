@@ -14,10 +14,11 @@
 #include "metric/pair.h"
 
 enum {
-    MOMENTS = 5, /* of x, y, xx, yy, xy */
+    MOMENTS = 4, /* of x, y, xx + yy, xy */
     CHANNELS = 3,
-    STRIP = 64,      /* rows */
-    MAX_SIDE = 181,  /* 181^2 * 255^2 fits 31 bits */
+    STRIP = 64,     /* rows */
+    MAX_SIDE = 127, /* 2 * 127^2 * 255^2 fits 31 bits */
+    USUAL_SIDE = 7,
     MAX_RADIUS = 128 /* of a Gaussian */
 };
 
@@ -36,7 +37,7 @@ typedef struct rows {
     int32_t *count[MOMENTS]; /* column sums of a uniform window ... */
     double *column[MOMENTS]; /* ... or of a Gaussian one */
     double *moment[MOMENTS]; /* sums over whole windows */
-    double *value;           /* similarities */
+    double *value, *total;   /* similarities; their sums over rows */
 } rows;
 
 /* The row that stands for row y: mirrored at both ends, the edge repeated. */
@@ -52,40 +53,78 @@ static const uint8_t *row_of(const rst_image *img, int64_t y)
 
 /* Uniform windows ------------------------------------------------------------------------------ */
 
-/* Row y enters the column sums (sign 1) or leaves them (-1). */
-static inline void count_row(const job *j, int64_t y, int sign, const rows *r)
+/* One row of both pictures enters the column sums. */
+static void count_row(int64_t n, const uint8_t *restrict a, const uint8_t *restrict b,
+                      int32_t *restrict sx, int32_t *restrict sy, int32_t *restrict s2,
+                      int32_t *restrict sxy)
 {
-    const uint8_t *a = row_of(j->a, y), *b = row_of(j->b, y);
-    const int64_t at = j->radius * j->a->channels;
-    int32_t *sx = r->count[0] + at, *sy = r->count[1] + at, *sxx = r->count[2] + at,
-            *syy = r->count[3] + at, *sxy = r->count[4] + at;
-    for (int64_t i = 0; i < j->len; i++) {
-        const int16_t x = a[i], v = b[i];
-        sx[i] += sign * x;
-        sy[i] += sign * v;
-        sxx[i] += sign * (x * x);
-        syy[i] += sign * (v * v);
-        sxy[i] += sign * (x * v);
+    for (int64_t i = 0; i < n; i++) {
+        const int16_t x = a[i], y = b[i];
+        sx[i] += x;
+        sy[i] += y;
+        s2[i] += x * x + y * y;
+        sxy[i] += x * y;
     }
 }
 
-/* Sums over 2 * radius + 1 columns. */
+/* One row enters and another, a0 and b0, leaves. */
+static void exchange_row(int64_t n, const uint8_t *restrict a, const uint8_t *restrict b,
+                         const uint8_t *restrict a0, const uint8_t *restrict b0,
+                         int32_t *restrict sx, int32_t *restrict sy, int32_t *restrict s2,
+                         int32_t *restrict sxy)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const int16_t x = a[i], y = b[i], x0 = a0[i], y0 = b0[i];
+        sx[i] += x - x0;
+        sy[i] += y - y0;
+        s2[i] += (x * x - x0 * x0) + (y * y - y0 * y0);
+        sxy[i] += x * y - x0 * y0;
+    }
+}
+
+static void count_rows(const job *j, int64_t y, bool first, const rows *r)
+{
+    const int64_t at = j->radius * j->a->channels, n = j->len;
+    int32_t *sx = r->count[0] + at, *sy = r->count[1] + at, *s2 = r->count[2] + at,
+            *sxy = r->count[3] + at;
+    for (int k = -j->radius; first && k <= j->radius; k++)
+        count_row(n, row_of(j->a, y + k), row_of(j->b, y + k), sx, sy, s2, sxy);
+    const int64_t in = y + j->radius, out = y - j->radius - 1;
+    if (!first)
+        exchange_row(n, row_of(j->a, in), row_of(j->b, in), row_of(j->a, out), row_of(j->b, out),
+                     sx, sy, s2, sxy);
+}
+
+/* Sums over 7 columns, which lie c apart: many at a time. */
+static void sum_seven(int64_t n, int64_t c, const int32_t *restrict in, double *restrict out)
+{
+    for (int64_t i = 0; i < n; i++)
+        out[i] = in[i] + in[i + c] + in[i + 2 * c] + in[i + 3 * c] + in[i + 4 * c] + in[i + 5 * c] +
+                 in[i + 6 * c];
+}
+
+/* Sums over `side` columns: one enters and one leaves. */
+static void sum_columns(int64_t n, int64_t c, int side, const int32_t *in, double *out)
+{
+    int32_t sum = 0;
+    for (int k = 0; k < side; k++)
+        sum += in[k * c];
+    out[0] = sum;
+    for (int64_t i = c; i < n; i += c) {
+        sum += in[i + (side - 1) * c] - in[i - c];
+        out[i] = sum;
+    }
+}
+
 static void count_windows(const job *j, const rows *r)
 {
     const int c = j->a->channels, side = 2 * j->radius + 1;
     for (int m = 0; m < MOMENTS; m++)
-        for (int ch = 0; ch < c; ch++) {
-            const int32_t *in = r->count[m] + ch, *ahead = in + (int64_t)side * c;
-            double *out = r->moment[m] + ch;
-            int32_t sum = 0;
-            for (int k = 0; k < side; k++)
-                sum += in[(int64_t)k * c];
-            out[0] = sum;
-            for (int64_t i = c; i < j->len; i += c) {
-                sum += ahead[i - c] - in[i - c];
-                out[i] = sum;
-            }
-        }
+        if (side == USUAL_SIDE)
+            sum_seven(j->len, c, r->count[m], r->moment[m]);
+        else
+            for (int ch = 0; ch < c; ch++)
+                sum_columns(j->len - ch, c, side, r->count[m] + ch, r->moment[m] + ch);
 }
 
 /* Gaussian windows ----------------------------------------------------------------------------- */
@@ -94,8 +133,8 @@ static void count_windows(const job *j, const rows *r)
 static void weigh_rows(const job *j, int64_t y, const rows *r)
 {
     const int64_t at = j->radius * j->a->channels;
-    double *sx = r->column[0] + at, *sy = r->column[1] + at, *sxx = r->column[2] + at,
-           *syy = r->column[3] + at, *sxy = r->column[4] + at;
+    double *sx = r->column[0] + at, *sy = r->column[1] + at, *s2 = r->column[2] + at,
+           *sxy = r->column[3] + at;
     for (int m = 0; m < MOMENTS; m++)
         memset(r->column[m] + at, 0, (size_t)j->len * sizeof(double));
     for (int t = 0; t <= j->radius; t++) {
@@ -106,8 +145,7 @@ static void weigh_rows(const job *j, int64_t y, const rows *r)
             const int32_t p = a[i], q = b[i], p2 = a2[i], q2 = b2[i];
             sx[i] += w * (p + p2);
             sy[i] += w * (q + q2);
-            sxx[i] += w * (p * p + p2 * p2);
-            syy[i] += w * (q * q + q2 * q2);
+            s2[i] += w * (p * p + q * q + p2 * p2 + q2 * q2);
             sxy[i] += w * (p * q + p2 * q2);
         }
     }
@@ -148,27 +186,21 @@ static void mirror_columns(const job *j, void *row, size_t size)
  * and by what the covariance is divided by, which c1 and c2 already are. */
 static void similarity(const job *j, const rows *r)
 {
-    const double *sx = r->moment[0], *sy = r->moment[1], *sxx = r->moment[2], *syy = r->moment[3],
-                 *sxy = r->moment[4];
+    const double *sx = r->moment[0], *sy = r->moment[1], *s2 = r->moment[2], *sxy = r->moment[3];
     const double n = j->n, c1 = j->c1, c2 = j->c2;
     for (int64_t i = 0; i < j->len; i++) {
         const double xy = sx[i] * sy[i], xx_yy = sx[i] * sx[i] + sy[i] * sy[i];
         r->value[i] = ((2 * xy + c1) * (2 * (n * sxy[i] - xy) + c2)) /
-                      ((xx_yy + c1) * (n * (sxx[i] + syy[i]) - xx_yy + c2));
+                      ((xx_yy + c1) * (n * s2[i] - xx_yy + c2));
     }
 }
 
 static void make_row(const job *j, int64_t y, bool first, const rows *r)
 {
-    if (j->gauss) {
+    if (j->gauss)
         weigh_rows(j, y, r);
-    } else if (first) {
-        for (int k = -j->radius; k <= j->radius; k++)
-            count_row(j, y + k, 1, r);
-    } else {
-        count_row(j, y + j->radius, 1, r);
-        count_row(j, y - j->radius - 1, -1, r);
-    }
+    else
+        count_rows(j, y, first, r);
     for (int m = 0; m < MOMENTS; m++)
         if (j->gauss)
             mirror_columns(j, r->column[m], sizeof(double));
@@ -181,17 +213,17 @@ static void make_row(const job *j, int64_t y, bool first, const rows *r)
     similarity(j, r);
 }
 
-/* Adds row y of the map to the sums, if it is inside, and keeps it if somebody wants it. */
-static void use_row(const job *j, int64_t y, const rows *r, double *sum)
+/* Adds row y of the map to the columns' totals, if it is inside, and keeps it if somebody wants it.
+ */
+static void use_row(const job *j, int64_t y, const rows *r)
 {
-    const int64_t c = j->a->channels, h = j->a->height;
     if (j->map)
         memcpy(j->map + y * j->len, r->value, (size_t)j->len * sizeof(double));
-    if (y < j->radius || y >= h - j->radius)
+    if (y < j->radius || y >= j->a->height - j->radius)
         return;
-    for (int64_t i = j->radius * c; i < j->len - j->radius * c; i += c)
-        for (int64_t ch = 0; ch < c; ch++)
-            sum[ch] += r->value[i + ch];
+    double *restrict total = r->total;
+    for (int64_t i = 0; i < j->len; i++)
+        total[i] += r->value[i];
 }
 
 /* Rows first..end-1 of the map. `block` is the thread's memory. */
@@ -206,10 +238,15 @@ static void run_strip(const job *j, int64_t first, int64_t end, double *block, d
         r.moment[m] = block + MOMENTS * wide + m * j->len;
     }
     r.value = block + MOMENTS * (wide + j->len);
+    r.total = r.value + j->len;
+    memset(r.total, 0, (size_t)j->len * sizeof *r.total);
     for (int64_t y = first; y < end; y++) {
         make_row(j, y, y == first, &r);
-        use_row(j, y, &r, sum);
+        use_row(j, y, &r);
     }
+    const int64_t c = j->a->channels;
+    for (int64_t i = j->radius * c; i < j->len - j->radius * c; i++)
+        sum[i % c] += r.total[i];
 }
 
 static int run(const job *j, double *channel)
@@ -218,7 +255,7 @@ static int run(const job *j, double *channel)
     const int64_t begin = j->map ? 0 : j->radius, rows_due = j->a->height - 2 * begin,
                   strips = (rows_due + STRIP - 1) / STRIP;
     const int64_t wide = j->len + 2 * (int64_t)j->radius * c;
-    const size_t bytes = (size_t)(MOMENTS * (wide + j->len) + j->len) * sizeof(double);
+    const size_t bytes = (size_t)(MOMENTS * (wide + j->len) + 2 * j->len) * sizeof(double);
     const double inside = (double)((j->a->width - 2 * j->radius) * (j->a->height - 2 * j->radius));
     double *sum = rst__calloc((size_t)strips * CHANNELS, sizeof *sum);
     bool ok = sum != NULL;

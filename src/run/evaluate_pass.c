@@ -55,13 +55,11 @@ static void rewrite(rst_image *img)
 static int compare_stain(place *q, rst_error *err)
 {
     rst_evaluation_row *r = &q->row;
-    int rc = rst_stain_add(&q->pool->stain, &q->img[0], &q->img[1], err);
+    int rc = rst__stain_add(&q->pool->stain, q->pool->bin, &q->img[0], &q->img[1], err);
     if (rc == 0)
         rc = rst_colour_compare(&q->img[0], &q->img[1], &r->colour, err);
     if (rc < 0)
         return rc;
-    for (int k = 0; k < 2; k++)
-        rst__stain_count(q->pool->bin[k], &q->img[k]);
     const rst_stain_agreement a = r->stain = rst_stain_result(&q->pool->stain);
     r->score[RST_SCORE_DAB_REAL] = a.real.mean;
     r->score[RST_SCORE_DAB_VIRTUAL] = a.fake.mean;

@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "image/stain.h"
+#include "metric/stain.h"
 
 static rst_image new_image(int64_t width, int64_t height, int channels)
 {
@@ -301,6 +302,38 @@ static void test_agreement_of_nothing(void **state)
     rst_image_free(&small);
 }
 
+/* Every density has a bin, even of colours that no stain has; the median of 9 is the fifth. */
+static void test_bins(void **state)
+{
+    (void)state;
+    static int64_t bins[2][RST__STAIN_BINS];
+    rst_image corners = plain(8, 1, 0, 0, 0), ramp = plain(9, 1, 255, 255, 255);
+    rst_image white[2] = { plain(8, 1, 255, 255, 255), plain(9, 1, 255, 255, 255) };
+    rst_error err = RST_ERROR_INIT;
+    rst_stain_sums s = { 0 };
+    for (int i = 0; i < 24; i++)
+        corners.px[i] = i / 3 >> i % 3 & 1 ? 255 : 0;
+    for (int i = 0; i < 9; i++)
+        stained(0, 0.1 * i, ramp.px + 3 * i);
+    memset(bins, 0, sizeof bins);
+    assert_int_equal(rst__stain_add(&s, bins, &corners, &white[0], &err), 0);
+    for (int k = 0; k < 2; k++) {
+        int64_t n = 0;
+        for (int b = 0; b < RST__STAIN_BINS; b++)
+            n += bins[k][b];
+        assert_int_equal(n, 8);
+    }
+    memset(bins, 0, sizeof bins);
+    assert_int_equal(rst__stain_add(&s, bins, &ramp, &white[1], &err), 0);
+    assert_true(fabs(rst__stain_quantile(bins[0], 0.5) - 0.4) < 0.005);
+    assert_true(fabs(rst__stain_quantile(bins[1], 0.5)) < 0.002);
+    assert_true(s.pixels == 17);
+    rst_image_free(&corners);
+    rst_image_free(&ramp);
+    rst_image_free(&white[0]);
+    rst_image_free(&white[1]);
+}
+
 /* Threads -------------------------------------------------------------------------------------- */
 
 typedef struct scores {
@@ -337,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_separation),
         cmocka_unit_test(test_agreement),
         cmocka_unit_test(test_agreement_of_nothing),
+        cmocka_unit_test(test_bins),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

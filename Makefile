@@ -10,7 +10,7 @@ help:
 	@echo 'make check-all    both compilers, sanitizers, long tests, linters, fuzzing (hours)'
 	@echo 'make fuzz         every parser fuzzed for FUZZ_SECONDS (60)'
 	@echo 'make lint         clang-tidy and cppcheck'
-	@echo 'make bench        side by side with PyTorch; results belong into doc/speed.md'
+	@echo 'make bench        side by side with PyTorch and others; results belong into doc/speed.md'
 	@echo 'make results      doc/results.md: every row of the tables on synthetic pairs (hours; may be stopped and goes on)'
 	@echo 'make format       clang-format 14 over the sources'
 	@echo 'make install      library, headers, command, man pages into PREFIX ($(PREFIX)), below DESTDIR'

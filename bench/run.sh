@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run.sh BIN [PART [SIZE [THREADS [REPEATS [NGF]]]]]: restain against PyTorch in one run, the same weights, the same
-# picture, the same threads; what comes out is compared. PART: generator (forward and backward), step (ASP's whole
-# step of training), methods (the same of every method), loader (what a training waits for its data), or all of them.
-# Prints tables of medians and ratios.
+# run.sh BIN [PART [SIZE [THREADS [REPEATS [NGF]]]]]: restain against PyTorch and ONNX Runtime in one run, the same
+# weights, the same picture, the same threads; what comes out is compared. PART: generator (forward and backward, CUT's
+# and ASP's and the paper's), large (forward alone, 1024 x 1024), step (ASP's whole step of training), methods (the same
+# of every method), loader (what a training waits for its data), or all of them. Prints tables of medians and ratios.
 set -eu
 bin=$1
 part=${2:-all}
@@ -44,6 +44,13 @@ ratio() { # ratio NAME REFERENCE: how many times as fast
 
 # The generator --------------------------------------------------------------------------------------------------------
 
+quietly() { # quietly COMMAND...: what it says is shown if it fails
+    "$@" >"$work/said" 2>&1 || {
+        cat "$work/said" >&2
+        exit 1
+    }
+}
+
 peer() { # peer NAME WHAT [ENV...]
     name=$1 what=$2
     shift 2
@@ -59,12 +66,29 @@ generator_row() { # generator_row NAME TITLE REFERENCE
     row "$1" "$2" "$3" "$("$gen" compare "$work/$1.f32" "$work/$3.f32" | sed 's/ / | /')"
 }
 
-generator() {
-    "$bin/restain" convert --init resnet_6blocks --seed 1 --init-gain 0.2 "$work/g.safetensors" >/dev/null
-    "$bin/restain" convert "$work/g.safetensors" "$work/g.pth" >/dev/null
+# onnx: the exported network in ONNX Runtime; its numbers are ours. Without node, a line says that a row is missing.
+onnx() {
+    modules=$bin/../onnx
+    sh "$here/../scripts/install-onnx.sh" "$modules" || {
+        echo '  no row for ONNX Runtime'
+        return 0
+    }
+    quietly "$bin/restain" convert "$work/g.safetensors" "$work/g.onnx" --overwrite
+    NODE_PATH=$modules/node_modules node "$here/onnx_peer.js" "$work/g.onnx" "$work/x.f32" "$size" "$threads" "$repeats" \
+        "$work/onnx-forward.f32" >"$work/onnx-forward.txt"
+    generator_row onnx-forward 'forward: ONNX Runtime' torch-forward
+    "$gen" compare "$work/onnx-forward.f32" "$work/auto-forward.f32" | awk '!($1 <= 2e-4) {
+        print "bench: what ONNX Runtime computes is not what restain does: " $0 | "cat >&2"; exit 1 }'
+}
+
+generator() { # generator NET TITLE WHAT...
+    net=$1 title=$2
+    shift 2
+    quietly "$bin/restain" convert --init "$net" --ngf "$ngf" --seed 1 --init-gain 0.2 --overwrite "$work/g.safetensors"
+    quietly "$bin/restain" convert "$work/g.safetensors" "$work/g.pth" --overwrite
     "$gen" input "$work/x.f32" "$size"
-    heading "antialiased 6-block generator, ngf 64, $size x $size" 'max diff | rel L2  '
-    for what in forward backward; do
+    heading "$title, ngf $ngf, $size x $size" 'max diff | rel L2  '
+    for what; do
         peer "torch-$what" "$what" X=1
         # shellcheck disable=SC2086
         peer "tuned-$what" "$what" $tuned
@@ -72,10 +96,17 @@ generator() {
         ours "direct-$what" "$what" direct
         generator_row "torch-$what" "$what: PyTorch as it comes" "torch-$what"
         generator_row "tuned-$what" "$what: PyTorch, tuned allocator" "torch-$what"
+        [ "$what" = backward ] || onnx
         generator_row "direct-$what" "$what: restain --conv direct" "torch-$what"
         generator_row "auto-$what" "$what: restain" "torch-$what"
         echo "  $what: $(ratio "auto-$what" "tuned-$what") PyTorch with the tuned allocator"
+        [ ! -e "$work/onnx-$what.txt" ] || echo "  $what: $(ratio "auto-$what" "onnx-$what") ONNX Runtime"
     done
+}
+
+both_generators() { # both_generators WHAT...
+    generator resnet_6blocks 'antialiased 6-block generator' "$@"
+    generator ammfi_6blocks "the paper's generator" "$@"
 }
 
 # A step of training ---------------------------------------------------------------------------------------------------
@@ -191,16 +222,21 @@ loader() {
 
 given=$size
 case $part in
-generator | step | methods | loader | all) ;;
+generator | large | step | methods | loader | all) ;;
 *)
-    echo "bench: $part: must be generator, step, methods, loader or all" >&2
+    echo "bench: $part: must be generator, large, step, methods, loader or all" >&2
     exit 2
     ;;
 esac
 if [ "$part" = generator ] || [ "$part" = all ]; then
     need_torch
     size=${given:-512}
-    generator
+    both_generators forward backward
+fi
+if [ "$part" = large ] || [ "$part" = all ]; then
+    need_torch
+    size=${given:-1024}
+    both_generators forward
 fi
 size=${given:-256}
 if [ "$part" = step ] || [ "$part" = all ]; then

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The peer of bench/run.sh: CUT/ASP's antialiased 6-block generator in PyTorch.
+"""The peer of bench/run.sh: CUT/ASP's antialiased 6-block generator, or the paper's, in PyTorch.
 
 usage: torch_peer.py forward|backward WEIGHTS.pth INPUT.f32 SIZE THREADS REPEATS OUTPUT.f32
 
@@ -93,12 +93,25 @@ def report(times):
     print("%.1f %.1f %d" % (statistics.median(times), min(times), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
 
 
+def network(weights):
+    """The network whose weights these are. The paper's gates normalise by the picture at hand, as its test code does."""
+    if "ammfi0.w_a.conv.weight" not in weights:
+        net = Generator(weights["model.1.bias"].numel())
+    else:
+        from torch_step import Ammfi, spectral  # which imports this file
+        hidden = [weights["ammfi%d.cbam.ChannelGate.mlp.1.bias" % i].numel() for i in range(2)]
+        net = Ammfi(weights["model.1.bias"].numel(), hidden)
+        spectral(net.model)
+    net.load_state_dict(weights)
+    net.model.eval()  # spectral norm stays where it is
+    return net
+
+
 def run():
     what, weights, inp, size, threads, repeats, out = sys.argv[1:8]
     size, repeats = int(size), int(repeats)
     torch.set_num_threads(int(threads))
-    net = Generator()
-    net.load_state_dict(torch.load(weights, map_location="cpu"))
+    net = network(torch.load(weights, map_location="cpu"))
     x = torch.from_numpy(np.fromfile(inp, np.float32).reshape(1, 3, size, size))
     times = []
     for i in range(repeats + 1):

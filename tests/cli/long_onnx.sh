@@ -3,15 +3,7 @@
 # Exported networks run in ONNX Runtime (its npm package) and give the bytes of `translate`, but for a rounding by one.
 . "$(dirname "$0")/lib/common.sh"
 
-npm --version >version 2>&1 || {
-    echo 'no npm here to install ONNX Runtime with'
-    exit 77
-}
-# Without its scripts the package is what runs on processors; with them it fetches more from elsewhere.
-npm install --no-audit --no-fund --ignore-scripts onnxruntime-node@1.20.1 pngjs@7.0.0 >npm.log 2>&1 || {
-    cat npm.log
-    exit 1
-}
+sh "$RESTAIN_SOURCE/scripts/install-onnx.sh" "$work" || exit
 NODE_PATH=$work/node_modules
 export NODE_PATH
 

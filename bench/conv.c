@@ -16,41 +16,11 @@
 #include <time.h>
 
 #include "backend/cpu/conv.h"
+#include "support/layers.h"
 #include "support/measure.h"
 #ifdef RST_HAVE_DNNL
 #include <oneapi/dnnl/dnnl.h>
 #endif
-
-typedef struct layer {
-    const char *name;
-    int times;
-    rst_conv g;
-} layer;
-
-#define CONV(ci, co, side, out, k, s, p, m)                                                        \
-    {                                                                                              \
-        { 1, ci, side, side }, co, out, out, k, k, s, s, { p, p, p, p }, m, 1                      \
-    }
-
-static const layer layers[] = {
-    { "7x7 3->64 @512", 1, CONV(3, 64, 512, 512, 7, 1, 3, RST_PAD_REFLECT) },
-    { "3x3 64->128 @512", 1, CONV(64, 128, 512, 512, 3, 1, 1, RST_PAD_ZERO) },
-    { "3x3 128->256 @256", 1, CONV(128, 256, 256, 256, 3, 1, 1, RST_PAD_ZERO) },
-    { "3x3 256->256 @128", 12, CONV(256, 256, 128, 128, 3, 1, 1, RST_PAD_REFLECT) },
-    { "3x3 256->128 @256", 1, CONV(256, 128, 256, 256, 3, 1, 1, RST_PAD_ZERO) },
-    { "3x3 128->64 @512", 1, CONV(128, 64, 512, 512, 3, 1, 1, RST_PAD_ZERO) },
-    { "7x7 64->3 @512", 1, CONV(64, 3, 512, 512, 7, 1, 3, RST_PAD_REFLECT) },
-    { "3x3 256->256 @64", 0, CONV(256, 256, 64, 64, 3, 1, 1, RST_PAD_REFLECT) },
-    { "4x4s2 3->64 @256", 0, CONV(3, 64, 256, 128, 4, 2, 1, RST_PAD_ZERO) },
-    { "4x4s2 64->128 @128", 0, CONV(64, 128, 128, 64, 4, 2, 1, RST_PAD_ZERO) },
-    { "4x4s2 128->256 @64", 0, CONV(128, 256, 64, 32, 4, 2, 1, RST_PAD_ZERO) },
-    { "4x4 256->512 @32", 0, CONV(256, 512, 32, 31, 4, 1, 1, RST_PAD_ZERO) },
-    { "4x4 512->1 @31", 0, CONV(512, 1, 31, 30, 4, 1, 1, RST_PAD_ZERO) },
-    { "3x3s2 64->128 @512", 0, CONV(64, 128, 512, 256, 3, 2, 1, RST_PAD_ZERO) },
-    { "1x1 3->32 @256", 0, CONV(3, 32, 256, 256, 1, 1, 0, RST_PAD_ZERO) },
-    { "1x1 32->3 @256", 0, CONV(32, 3, 256, 256, 1, 1, 0, RST_PAD_ZERO) },
-    { "1x1 256->256 @64", 0, CONV(256, 256, 64, 64, 1, 1, 0, RST_PAD_ZERO) },
-};
 
 static clockid_t which = CLOCK_MONOTONIC;
 static int share = 1;
@@ -60,19 +30,6 @@ static double now(void)
     struct timespec t;
     clock_gettime(which, &t);
     return ((double)t.tv_sec + 1e-9 * (double)t.tv_nsec) / share;
-}
-
-static void *fill(int64_t n)
-{
-    float *p = aligned_alloc(64, ((size_t)n * sizeof *p + 63) / 64 * 64);
-    if (!p)
-        exit(1);
-    uint32_t s = 1;
-    for (int64_t i = 0; i < n; i++) {
-        s = s * 1664525u + 1013904223u;
-        p[i] = (float)(s >> 8) / 8388608.0f - 1;
-    }
-    return p;
 }
 
 typedef struct buffers {
@@ -183,12 +140,14 @@ int main(int argc, char **argv)
     printf("%s, %d threads, best of %d, %s\n%-22s %9s %9s %9s %9s   GFLOP/s\n", dev.isa->name,
            dev.base.threads, repeats, mode, "ms", "forward", "data", "weights", "oneDNN");
     double sum[4] = { 0 };
-    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
-        const rst_conv *g = &layers[i].g;
-        if (only && !strstr(layers[i].name, only))
+    for (int i = 0; i < bench_layer_count; i++) {
+        const bench_layer *l = &bench_layers[i];
+        const rst_conv *g = &l->g;
+        if (only && !strstr(l->name, only))
             continue;
-        buffers b = { fill(g->x.n * g->x.c * g->x.h * g->x.w), fill(g->co * g->kh * g->kw * g->x.c),
-                      fill(g->x.n * g->co * g->oh * g->ow), NULL };
+        buffers b = { bench_noise(g->x.n * g->x.c * g->x.h * g->x.w),
+                      bench_noise(g->co * g->kh * g->kw * g->x.c),
+                      bench_noise(g->x.n * g->co * g->oh * g->ow), NULL };
         if (rst__cpu_conv_pack(&dev.base, g, false, b.w, &b.fwd) < 0)
             return 1;
         double best[4] = { 1e9, 1e9, 1e9, only ? NAN : onednn(g, repeats) };
@@ -198,11 +157,11 @@ int main(int argc, char **argv)
                 best[op] = t < best[op] ? t : best[op];
             }
         const double gflop = 2e-9 * (double)(g->co * g->oh * g->ow * g->kh * g->kw * g->x.c);
-        printf("%-22s %9.2f %9.2f %9.2f %9.2f   %.0f %.0f %.0f %.0f\n", layers[i].name,
-               1e3 * best[0], 1e3 * best[1], 1e3 * best[2], 1e3 * best[3], gflop / best[0],
-               gflop / best[1], gflop / best[2], gflop / best[3]);
+        printf("%-22s %9.2f %9.2f %9.2f %9.2f   %.0f %.0f %.0f %.0f\n", l->name, 1e3 * best[0],
+               1e3 * best[1], 1e3 * best[2], 1e3 * best[3], gflop / best[0], gflop / best[1],
+               gflop / best[2], gflop / best[3]);
         for (int op = 0; op < 4; op++)
-            sum[op] += layers[i].times * best[op];
+            sum[op] += l->times * best[op];
         rst__cpu_packed_free(&dev.base, b.fwd);
         free(b.x), free(b.w), free(b.y);
     }

@@ -3,7 +3,8 @@
 # run.sh BIN [PART [SIZE [THREADS [REPEATS [NGF]]]]]: restain against PyTorch and ONNX Runtime in one run, the same
 # weights, the same picture, the same threads; what comes out is compared. PART: generator (forward and backward, CUT's
 # and ASP's and the paper's), large (forward alone, 1024 x 1024), step (ASP's whole step of training), methods (the same
-# of every method), loader (what a training waits for its data), or all of them. Prints tables of medians and ratios.
+# of every method), loader (what a training waits for its data), roofline (what layers reach of what the machine
+# allows; draws build/*/roofline.png), or all of them. Prints tables of medians and ratios.
 set -eu
 bin=$1
 part=${2:-all}
@@ -222,9 +223,9 @@ loader() {
 
 given=$size
 case $part in
-generator | large | step | methods | loader | all) ;;
+generator | large | step | methods | loader | roofline | all) ;;
 *)
-    echo "bench: $part: must be generator, large, step, methods, loader or all" >&2
+    echo "bench: $part: must be generator, large, step, methods, loader, roofline or all" >&2
     exit 2
     ;;
 esac
@@ -249,4 +250,7 @@ if [ "$part" = methods ] || [ "$part" = all ]; then
 fi
 if [ "$part" = loader ] || [ "$part" = all ]; then
     loader
+fi
+if [ "$part" = roofline ] || [ "$part" = all ]; then
+    "$bin/bench_roofline" "$threads" "$repeats" "${given:-512}" "$bin/../roofline.png"
 fi

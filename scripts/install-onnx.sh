@@ -3,10 +3,10 @@
 # install-onnx.sh FOLDER: ONNX Runtime for node, and a PNG reader, into FOLDER/node_modules, unless they are there.
 # Fails with one line where that cannot be had; 77 without npm.
 set -eu
-node --version >/dev/null 2>&1 && npm --version >/dev/null 2>&1 || {
+if ! { node --version && npm --version; } >/dev/null 2>&1; then
     echo 'no node and npm here to run ONNX Runtime with' >&2
     exit 77
-}
+fi
 [ ! -e "$1/node_modules/.whole" ] || exit 0
 mkdir -p "$1"
 # Without its scripts the package is what runs on processors; with them it fetches more from elsewhere.

@@ -87,10 +87,14 @@ expect 2 'does not go with a super-resolver' train $tiny --dataroot own/manifest
 # The committed ones.
 ours="--sr-x2 $RESTAIN_SOURCE/models/superres-x2.safetensors --sr-x4 $RESTAIN_SOURCE/models/superres-x4.safetensors"
 expect 0 - prepare -q --multimag data -o ours $ours
+expect 0 - synth -q --pairs 4 --size 192 --val-share 0 --seed 1000 -o clean
 check 'not by super-resolvers' grep -q mm-bsrgan ours/manifest.tsv
 for x in 2 4; do
     expect 0 - translate -q --model "$RESTAIN_SOURCE/models/superres-x$x.safetensors" data/valA -o large$x
     expect 0 - info large$x/00004_val_0.png
     grep -q "$((96 * x))" out || problem "not $((96 * x)) pixels: $(cat out)"
+    # Clean tiles come out at least 2 dB better than by bicubic enlargement.
+    "$RESTAIN_BUILD/bin/bench_superres" "$RESTAIN_SOURCE/models/superres-x$x.safetensors" clean/trainA clean/trainB >scores
+    check "no better than bicubic: $(cat scores)" awk '$2 == "clean" { psnr[$3] += $5 } END { exit !(psnr["model"] > psnr["bicubic"] + 4) }' scores
 done
 finish

@@ -40,6 +40,7 @@ bench: release
 	sh scripts/install-deps.sh build bench
 	sh bench/run.sh build/release/bin
 	sh bench/evaluate.sh build/release/bin
+	sh bench/slide.sh build/release/bin
 
 results: release
 	sh scripts/results.sh

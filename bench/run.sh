@@ -78,7 +78,7 @@ onnx() {
     NODE_PATH=$modules/node_modules node "$here/onnx_peer.js" "$work/g.onnx" "$work/x.f32" "$size" "$threads" "$repeats" \
         "$work/onnx-forward.f32" >"$work/onnx-forward.txt"
     generator_row onnx-forward 'forward: ONNX Runtime' torch-forward
-    "$gen" compare "$work/onnx-forward.f32" "$work/auto-forward.f32" | awk '!($1 <= 2e-4) {
+    "$gen" compare "$work/onnx-forward.f32" "$work/auto-forward.f32" | awk '!($2 <= 2e-4) {
         print "bench: what ONNX Runtime computes is not what restain does: " $0 | "cat >&2"; exit 1 }'
 }
 

@@ -14,9 +14,22 @@ enum { GUARD = 0, GUARD_BYTE = 0 };
 /* Sizes are rounded up to eight classes per power of two, from 64 bytes on. */
 enum { CLASSES = 64 * 8 };
 
+/* What large blocks are cut from. Memory that is never touched is not there yet, so a region may
+ * well be larger than it need be. */
+enum { LARGE_FROM = 1 << 20, REGION_MIN = 64 << 20, REGION_MAX = 1 << 30 };
+
+typedef struct region {
+    rst_storage *first; /* its blocks in order of address; no two free ones are neighbours */
+    struct region *next;
+    void *base;
+    size_t bytes;
+} region;
+
 struct rst_pool {
     rst_pool_source src;
     rst_storage *free_list[CLASSES];
+    region *regions; /* the oldest first */
+    size_t reserved;
     size_t live, peak;
     long damaged;
 };
@@ -43,6 +56,22 @@ rst_pool *rst__pool_new(rst_pool_source src)
     return pool;
 }
 
+static void trim_regions(rst_pool *pool)
+{
+    for (region **at = &pool->regions; *at;) {
+        region *r = *at;
+        if (!r->first->free || r->first->next) {
+            at = &r->next;
+            continue;
+        }
+        *at = r->next;
+        pool->reserved -= r->bytes;
+        pool->src.release(pool->src.dev, r->base);
+        rst__free(r->first);
+        rst__free(r);
+    }
+}
+
 void rst__pool_trim(rst_pool *pool)
 {
     for (int i = 0; i < CLASSES; i++) {
@@ -53,6 +82,7 @@ void rst__pool_trim(rst_pool *pool)
             rst__free(s);
         }
     }
+    trim_regions(pool);
 }
 
 void rst__pool_free(rst_pool *pool)
@@ -104,18 +134,125 @@ static rst_storage *fresh(rst_pool *pool, size_t capacity)
     return s;
 }
 
+/* Large blocks ----------------------------------------------------------------------------------
+ */
+
+/* Cuts `capacity` from the low end of a free block, unless what is left would be useless. */
+static rst_storage *cut(rst_storage *s, size_t capacity)
+{
+    const size_t taken = capacity + 2 * GUARD, least = taken + 2 * GUARD + 64;
+    rst_storage *rest = s->capacity + 2 * GUARD >= least ? rst__calloc(1, sizeof *rest) : NULL;
+    s->free = false;
+    if (!rest)
+        return s;
+    *rest = (rst_storage){ .p = (char *)s->p + taken,
+                           .pool = s->pool,
+                           .next = s->next,
+                           .below = s,
+                           .capacity = s->capacity - taken,
+                           .large = true,
+                           .free = true };
+    if (s->next)
+        s->next->below = rest;
+    s->next = rest;
+    s->capacity = capacity;
+    return s;
+}
+
+static rst_storage *fit(const rst_pool *pool, size_t capacity)
+{
+    for (const region *r = pool->regions; r; r = r->next)
+        for (rst_storage *s = r->first; s; s = s->next)
+            if (s->free && s->capacity >= capacity)
+                return cut(s, capacity);
+    return NULL;
+}
+
+/* A region as large as all before it, if that can be had. */
+static bool grow(rst_pool *pool, size_t capacity)
+{
+    const size_t least = capacity + 2 * GUARD, total = pool->reserved;
+    const size_t wish = total < REGION_MIN ? REGION_MIN : total > REGION_MAX ? REGION_MAX : total;
+    region *r = rst__calloc(1, sizeof *r);
+    rst_storage *s = rst__calloc(1, sizeof *s);
+    if (r && s) {
+        r->bytes = pool->src.host && wish > least ? wish : least;
+        r->base = pool->src.alloc(pool->src.dev, r->bytes);
+        if (!r->base && r->bytes > least)
+            r->base = pool->src.alloc(pool->src.dev, r->bytes = least);
+        if (!r->base) {
+            rst__pool_trim(pool);
+            r->base = pool->src.alloc(pool->src.dev, least);
+        }
+    }
+    if (!r || !s || !r->base) {
+        rst__free(r);
+        rst__free(s);
+        return false;
+    }
+    *s = (rst_storage){ .p = (char *)r->base + GUARD,
+                        .pool = pool,
+                        .capacity = r->bytes - 2 * GUARD,
+                        .large = true,
+                        .free = true };
+    r->first = s;
+    region **at = &pool->regions;
+    while (*at)
+        at = &(*at)->next;
+    *at = r;
+    pool->reserved += r->bytes;
+    return true;
+}
+
+/* Takes the block above s into it. */
+static void join(rst_storage *s)
+{
+    rst_storage *up = s->next;
+    s->capacity += up->capacity + 2 * GUARD;
+    s->next = up->next;
+    if (s->next)
+        s->next->below = s;
+    rst__free(up);
+}
+
+static void put_large(rst_storage *s)
+{
+    s->free = true;
+    if (s->next && s->next->free)
+        join(s);
+    if (s->below && s->below->free)
+        join(s->below);
+}
+
+static rst_storage *get_large(rst_pool *pool, size_t bytes)
+{
+    const size_t capacity = (bytes + 63) & ~(size_t)63;
+    rst_storage *s = fit(pool, capacity);
+    return s || !grow(pool, capacity) ? s : fit(pool, capacity);
+}
+
+/* All blocks ------------------------------------------------------------------------------------
+ */
+
+static rst_storage *get_small(rst_pool *pool, size_t bytes)
+{
+    size_t capacity;
+    int k = class_of(bytes, &capacity);
+    rst_storage *s = pool->free_list[k];
+    if (!s)
+        return fresh(pool, capacity);
+    pool->free_list[k] = s->next;
+    s->next = NULL;
+    return s;
+}
+
 rst_storage *rst__storage_get(rst_pool *pool, size_t bytes)
 {
     if (bytes > SIZE_MAX / 4)
         return NULL;
-    size_t capacity;
-    int k = class_of(bytes, &capacity);
-    rst_storage *s = pool->free_list[k];
-    if (s)
-        pool->free_list[k] = s->next;
-    else if (!(s = fresh(pool, capacity)))
+    rst_storage *s = bytes >= LARGE_FROM ? get_large(pool, bytes) : get_small(pool, bytes);
+    if (!s)
         return NULL;
-    s->next = NULL;
     s->bytes = bytes;
     s->refs = 1;
     frame(s);
@@ -137,9 +274,13 @@ void rst__storage_put(rst_storage *s)
         return;
     check_frame(s);
     rst_pool *pool = s->pool;
+    pool->live -= s->capacity;
+    if (s->large) {
+        put_large(s);
+        return;
+    }
     size_t capacity;
     int k = class_of(s->bytes, &capacity);
-    pool->live -= s->capacity;
     s->next = pool->free_list[k];
     pool->free_list[k] = s;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Storage for tensors. Freed blocks are kept by size and handed out again last-in first-out, so a
- * step that asks for the same sizes in the same order gets the same addresses, and nothing is
- * allocated after the first step. With RST_POOL_DEBUG each block is filled with NaN when handed out
- * and framed by guard words that are checked when it comes back (host memory only). */
+/* Storage for tensors. Nothing is given back before the end: a step that asks for the same sizes in
+ * the same order gets the same addresses, and nothing is allocated after the first step. Small
+ * blocks are kept by size and handed out again last-in first-out. Large ones are cut from the
+ * lowest place where they fit and joined with free neighbours when they come back, because what a
+ * step needs most at its end has other sizes than what it needed on the way. With RST_POOL_DEBUG
+ * each block is filled with NaN when handed out and framed by guard words that are checked when it
+ * comes back (host memory only). */
 #ifndef RST_TENSOR_POOL_H
 #define RST_TENSOR_POOL_H
 
@@ -24,8 +27,10 @@ typedef struct rst_storage {
     size_t bytes;             /* as asked for */
     int refs;                 /* owners; the last rst__storage_put returns it to the pool */
     rst_pool *pool;           /* borrowed */
-    struct rst_storage *next; /* in the free list */
+    struct rst_storage *next; /* in the free list; of a large block: the neighbour above it */
+    struct rst_storage *below;
     size_t capacity;
+    bool large, free;
 } rst_storage;
 
 /** @return owned, or NULL without memory */

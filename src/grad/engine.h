@@ -96,6 +96,7 @@ typedef struct rst_call {
     rst_arg out;
     void *aux[RST_MAX_AUX];
     const rst_packed *packed; /* weights packed by the plan, or NULL */
+    bool remake;              /* out is wanted again: aux is there, and state has advanced */
 } rst_call;
 
 /** Flags of an op. */
@@ -103,6 +104,9 @@ enum {
     RST_SAVE_OUT = 1u << 31, /* in saves: vjp reads the output */
     RST_OP_ALIAS = 1,        /* the output shares input 0's storage */
     RST_OP_INPLACE = 2,      /* the output may overwrite input 0 in a plan */
+    RST_OP_REMADE = 4,       /* fwd is cheap: backward may run it again rather than keep the output,
+                                which vjp does not read */
+    RST_OP_CROSSED = 8,      /* the gradient of input 0 does not read input 0 */
 };
 
 /** An op is a row of ops.def. */
@@ -153,6 +157,10 @@ struct rst_node {
     rst_storage *saved_out, *aux[RST_MAX_AUX];
     uint64_t mark;
     bool done;
+    /* outputs that backward makes again */
+    bool remade;      /* this one's is: its users claim it and save nothing */
+    int claims;       /* users that still need it; saved_out is theirs */
+    uint64_t claimed; /* bit i: this node is such a user of input i */
     /* activation checkpointing */
     rst_tensor *(*again)(void *arg, rst_tensor *x);
     void *arg;
@@ -203,6 +211,14 @@ void *rst__ctx_fail(rst_ctx *c, int code, const char *fmt, ...) RST_PRINTF(3, 4)
 void *rst__ctx_take(rst_ctx *c, int rc);
 /** A zero gradient storage for t if it has none. @return false when out of memory */
 bool rst__grad_ready(rst_tensor *t, bool *fresh);
+
+/** rst_instance_norm and rst_batch_norm with RELU, LEAKY (a: slope) or NONE applied to what comes
+ *  out: one tensor, and on the way back one pass, instead of two. */
+rst_tensor *rst__instance_norm(rst_tensor *x, rst_tensor *gamma, rst_tensor *beta, double eps,
+                               rst_map act, double a);
+rst_tensor *rst__batch_norm(rst_tensor *x, rst_tensor *gamma, rst_tensor *beta, rst_tensor *mean,
+                            rst_tensor *var, rst_bn_mode mode, double momentum, double eps,
+                            rst_map act, double a);
 
 /* Parameters: tensors that no scope owns. */
 rst_tensor *rst__param_new(rst_ctx *c, rst_dims s); /* zeros, wanting a gradient; NULL: error */

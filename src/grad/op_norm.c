@@ -11,7 +11,15 @@ static int add_input(rst_tensor **in, int n, rst_tensor *t)
 
 rst_tensor *rst_instance_norm(rst_tensor *x, rst_tensor *gamma, rst_tensor *beta, double eps)
 {
-    rst_attr at = { .norm = { .g = { .eps = eps }, .gamma = gamma != NULL, .beta = beta != NULL } };
+    return rst__instance_norm(x, gamma, beta, eps, RST_MAP_NONE, 0);
+}
+
+rst_tensor *rst__instance_norm(rst_tensor *x, rst_tensor *gamma, rst_tensor *beta, double eps,
+                               rst_map act, double a)
+{
+    rst_attr at = { .norm = { .g = { .eps = eps, .act = act, .a = a },
+                              .gamma = gamma != NULL,
+                              .beta = beta != NULL } };
     rst_tensor *in[3] = { x };
     int n = 1;
     if (gamma)
@@ -24,7 +32,18 @@ rst_tensor *rst_instance_norm(rst_tensor *x, rst_tensor *gamma, rst_tensor *beta
 rst_tensor *rst_batch_norm(rst_tensor *x, rst_tensor *gamma, rst_tensor *beta, rst_tensor *mean,
                            rst_tensor *var, rst_bn_mode mode, double momentum, double eps)
 {
-    rst_attr at = { .norm = { .g = { .batch = true, .fixed = mode == RST_BN_RUNNING, .eps = eps },
+    return rst__batch_norm(x, gamma, beta, mean, var, mode, momentum, eps, RST_MAP_NONE, 0);
+}
+
+rst_tensor *rst__batch_norm(rst_tensor *x, rst_tensor *gamma, rst_tensor *beta, rst_tensor *mean,
+                            rst_tensor *var, rst_bn_mode mode, double momentum, double eps,
+                            rst_map act, double a)
+{
+    rst_attr at = { .norm = { .g = { .batch = true,
+                                     .fixed = mode == RST_BN_RUNNING,
+                                     .eps = eps,
+                                     .act = act,
+                                     .a = a },
                               .gamma = gamma != NULL,
                               .beta = beta != NULL,
                               .running = mode != RST_BN_BATCH,
@@ -96,16 +115,18 @@ RST_FWD(norm)
     const rst_backend *be = c->dev->be;
     const rst_norm *g = &c->at->norm.g;
     norm_inputs v = inputs_of(c);
-    int rc;
-    if (g->fixed) {
+    int rc = 0;
+    if (c->remake) {
+        /* the statistics are those of the first time */
+    } else if (g->fixed) {
         rc = be->axpby(c->dev, g->x.c, 1, v.mean, 0, c->aux[0]);
         if (rc == 0)
             rc = be->axpby(c->dev, g->x.c, 1, v.var, 0, c->aux[1]);
     } else {
         rc = be->norm_stats(c->dev, g, c->in[0].p, c->aux[0], c->aux[1]);
     }
-    if (rc == 0 &&
-        c->at->norm.update) { /* the running variance takes the unbiased one (spec 0.4) */
+    if (rc == 0 && c->at->norm.update &&
+        !c->remake) { /* the running variance takes the unbiased one (spec 0.4) */
         double m = c->at->norm.momentum, per = (double)(rst__numel(g->x) / g->x.c);
         rc = be->axpby(c->dev, g->x.c, m, c->aux[0], 1 - m, v.mean);
         if (rc == 0)
@@ -129,8 +150,8 @@ RST_VJP(norm)
     if (rc == 0 && dbeta && !add[ib])
         rc = be->fill(c->dev, g->x.c, 0, dbeta);
     if (rc == 0)
-        rc = be->norm_vjp(c->dev, g, c->in[0].p, c->aux[0], c->aux[1], ig ? c->in[ig].p : NULL, dy,
-                          dx[0], add[0], dgamma, dbeta);
+        rc = be->norm_vjp(c->dev, g, c->in[0].p, c->aux[0], c->aux[1], ig ? c->in[ig].p : NULL,
+                          ib ? c->in[ib].p : NULL, dy, dx[0], add[0], dgamma, dbeta);
     return rc;
 }
 

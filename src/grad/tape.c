@@ -41,12 +41,30 @@ rst_storage *rst__call_temp(const rst_call *c, int64_t count)
 /* Nodes -----------------------------------------------------------------------------------------
  */
 
+static bool claims(const rst_node *node, int i)
+{
+    return node->claimed >> i & 1;
+}
+
+/* The node has no more use for input i. */
+static void give_up(rst_node *node, int i)
+{
+    rst__storage_put(node->saved[i]);
+    node->saved[i] = NULL;
+    if (!claims(node, i))
+        return;
+    node->claimed &= ~(UINT64_C(1) << i);
+    rst_node *maker = node->in[i]->node;
+    if (--maker->claims == 0) {
+        rst__storage_put(maker->saved_out);
+        maker->saved_out = NULL;
+    }
+}
+
 static void release_saved(rst_node *node)
 {
-    for (int i = 0; i < node->n; i++) {
-        rst__storage_put(node->saved[i]);
-        node->saved[i] = NULL;
-    }
+    for (int i = 0; i < node->n; i++)
+        give_up(node, i);
     rst__storage_put(node->saved_out);
     node->saved_out = NULL;
     for (int i = 0; i < RST_MAX_AUX; i++) {
@@ -73,6 +91,42 @@ rst_tensor *rst__node_unref(rst_node *node)
     return first;
 }
 
+/* Backward will find input i: what is made again is claimed, everything else saved. */
+static void hold(rst_node *node, int i)
+{
+    rst_tensor *t = node->in[i];
+    if (node->saved[i] || claims(node, i))
+        return;
+    if (t->node && t->node->remade) {
+        t->node->claims++;
+        node->claimed |= UINT64_C(1) << i;
+    } else {
+        node->saved[i] = rst__storage_ref(t->st);
+    }
+}
+
+static bool is_param(const rst_tensor *t)
+{
+    return t->scope == 0;
+}
+
+/* An output is made again where that takes less to keep than the output. Parameters, inputs that
+ * vjp needs and inputs that are made again themselves cost nothing. */
+static void plan_remaking(rst_node *node)
+{
+    int64_t more = 0;
+    if (!node->op || !(node->op->flags & RST_OP_REMADE))
+        return;
+    for (int i = 0; i < node->n; i++)
+        if (!is_param(node->in[i]) && !node->saved[i] &&
+            !(node->in[i]->node && node->in[i]->node->remade))
+            more += rst__numel(node->in[i]->s);
+    node->remade = more < rst__numel(node->out->s);
+    for (int i = 0; i < node->n && node->remade; i++)
+        if (!is_param(node->in[i]))
+            hold(node, i);
+}
+
 static rst_node *node_new(rst_ctx *c, const rst_op *op, const rst_attr *at, int n,
                           rst_tensor *const *in, rst_tensor *out)
 {
@@ -97,8 +151,9 @@ static rst_node *node_new(rst_ctx *c, const rst_op *op, const rst_attr *at, int 
         inputs[i] = in[i];
         in[i]->refs++;
         if (op && op->saves >> i & 1)
-            saved[i] = rst__storage_ref(in[i]->st);
+            hold(node, i);
     }
+    plan_remaking(node);
     if (op && op->saves & RST_SAVE_OUT)
         node->saved_out = rst__storage_ref(out->st);
     out->node = node;
@@ -313,39 +368,112 @@ static int again(rst_ctx *c, rst_node *node, rst_storage *dy)
     return c->err.code;
 }
 
-static int step_back(rst_ctx *c, rst_node *node)
+static int taken_twice(rst_ctx *c, const rst_node *node)
 {
-    rst_storage *dy = node->out->grad;
-    if (node->done) {
-        rst__ctx_fail(c, RST_EINVAL, "%s: gradients were taken twice through one graph",
-                      node->op ? node->op->name : "checkpoint");
+    rst__ctx_fail(c, RST_EINVAL, "%s: gradients were taken twice through one graph",
+                  node->op ? node->op->name : "checkpoint");
+    return c->err.code;
+}
+
+static void *kept(rst_ctx *c, rst_node *node, int i);
+
+/* Runs the node's op again, unless its output is still there: into saved_out. */
+static int remake(rst_ctx *c, rst_node *node)
+{
+    if (node->saved_out)
+        return 0;
+    if (node->done)
+        return taken_twice(c, node);
+    if (node->out->st) {
+        node->saved_out = rst__storage_ref(node->out->st);
+        return 0;
+    }
+    rst_arg args[RST_MAX_INPUTS];
+    for (int i = 0; i < node->n; i++) {
+        rst_tensor *t = node->in[i];
+        args[i] = (rst_arg){ is_param(t) ? t->st->p : kept(c, node, i), t->s };
+        if (c->err.code)
+            return c->err.code;
+    }
+    const rst_dims s = node->out->s;
+    rst_storage *out =
+        rst__storage_get(c->pool, (size_t)rst__numel(s) * rst__dtype_size(node->out->type));
+    if (!out) {
+        rst__ctx_fail(c, RST_ENOMEM, "%s: out of memory", node->op->name);
         return c->err.code;
     }
-    node->done = true;
-    if (node->again)
-        return again(c, node, dy);
+    node->saved_out = out;
+    rst_call call = rst__call(c, &node->at, node->n, args, (rst_arg){ out->p, s });
+    call.remake = true;
+    for (int i = 0; i < RST_MAX_AUX; i++)
+        call.aux[i] = node->aux[i] ? node->aux[i]->p : NULL;
+    int rc = node->op->fwd(&call);
+    if (rc < 0)
+        rst__ctx_take(c, rc);
+    for (int i = 0; i < node->n; i++)
+        if (!(node->op->saves >> i & 1))
+            give_up(node, i);
+    return c->err.code;
+}
 
+/* Input i as backward kept it or makes it again; NULL where it is not needed, or after an error. */
+static void *kept(rst_ctx *c, rst_node *node, int i)
+{
+    if (node->saved[i])
+        return node->saved[i]->p;
+    if (!claims(node, i) || remake(c, node->in[i]->node) < 0)
+        return NULL;
+    return node->in[i]->node->saved_out->p;
+}
+
+/* The gradients of inputs first..last-1. */
+static int gradients(rst_ctx *c, rst_node *node, int first, int last)
+{
     rst_arg args[RST_MAX_INPUTS];
     void *dx[RST_MAX_INPUTS];
-    bool add[RST_MAX_INPUTS];
+    bool add[RST_MAX_INPUTS], any = false;
+    for (int i = first; i < last; i++)
+        any |= node->in[i]->wants;
+    if (!any)
+        return 0;
     for (int i = 0; i < node->n; i++) {
+        const bool needed = node->op->saves >> i & 1;
+        args[i] = (rst_arg){ needed ? kept(c, node, i) : NULL, node->in[i]->s };
+    }
+    for (int i = 0; i < node->n && !c->err.code; i++) {
         bool fresh = true;
         rst_tensor *t = node->in[i];
-        if (t->wants && !rst__grad_ready(t, &fresh))
-            return c->err.code;
-        args[i] = (rst_arg){ node->saved[i] ? node->saved[i]->p : NULL, t->s };
-        dx[i] = t->wants ? t->grad->p : NULL;
+        const bool mine = t->wants && i >= first && i < last;
+        if (mine && !rst__grad_ready(t, &fresh))
+            break;
+        dx[i] = mine ? t->grad->p : NULL;
         add[i] = !fresh;
     }
+    if (c->err.code)
+        return c->err.code;
     rst_call call =
         rst__call(c, &node->at, node->n, args,
                   (rst_arg){ node->saved_out ? node->saved_out->p : NULL, node->out->s });
     for (int i = 0; i < RST_MAX_AUX; i++)
         call.aux[i] = node->aux[i] ? node->aux[i]->p : NULL;
-    int rc = node->op->vjp(&call, dy->p, dx, add);
+    int rc = node->op->vjp(&call, node->out->grad->p, dx, add);
     if (rc < 0)
         rst__ctx_take(c, rc);
     return rc;
+}
+
+static int step_back(rst_ctx *c, rst_node *node)
+{
+    if (node->done)
+        return taken_twice(c, node);
+    node->done = true;
+    if (node->again)
+        return again(c, node, node->out->grad);
+    if (!(node->op->flags & RST_OP_CROSSED))
+        return gradients(c, node, 0, node->n);
+    int rc = gradients(c, node, 1, node->n);
+    give_up(node, 0); /* the gradient of input 0 may take its place */
+    return rc < 0 ? rc : gradients(c, node, 0, 1);
 }
 
 int rst_backward_from(rst_tensor *y, rst_tensor *dy)

@@ -22,18 +22,23 @@ static rst_tensor *run_conv(rst_module *m, const rst_layer *l, rst_tensor *x, rs
                          : rst_conv2d(x, w, value(l->b), o);
 }
 
-/* The one place where a normalisation's statistics are chosen. */
-static rst_tensor *run_norm(rst_module *m, const rst_layer *l, rst_tensor *x)
+/* The one place where a normalisation's statistics are chosen. `act`: the layer of the activation
+ * that follows at once, or NULL. */
+static rst_tensor *run_norm(rst_module *m, const rst_layer *l, const rst_layer *act, rst_tensor *x)
 {
+    const rst_map f = !act                           ? RST_MAP_NONE
+                      : act->kind == RST_LAYER_LEAKY ? RST_MAP_LEAKY
+                                                     : RST_MAP_RELU;
+    const double a = f == RST_MAP_LEAKY ? act->slope : 0;
     if (l->kind == RST_LAYER_INSTANCE_NORM || m->bn == RST_BN_BATCH) {
         if (m->stat_policy != RST_STATS_TILE)
             return rst__stats_norm(m, x, value(l->w), value(l->b), l->eps);
-        return rst_instance_norm(x, value(l->w), value(l->b), l->eps);
+        return rst__instance_norm(x, value(l->w), value(l->b), l->eps, f, a);
     }
     if (m->bn == RST_BN_TRAIN && m->c->stash_mode != RST_STASH_POP)
         l->tracked->count++;
-    return rst_batch_norm(x, value(l->w), value(l->b), value(l->mean), value(l->var), m->bn,
-                          l->momentum, l->eps);
+    return rst__batch_norm(x, value(l->w), value(l->b), value(l->mean), value(l->var), m->bn,
+                           l->momentum, l->eps, f, a);
 }
 
 /* A mask of 0 and 2: what is left is scaled by 1/(1-p), p = 0.5. */
@@ -90,7 +95,7 @@ static rst_tensor *run_leaf(rst_module *m, const rst_layer *l, rst_tensor *x)
         return rst_linear(x, value(l->w), value(l->b));
     case RST_LAYER_INSTANCE_NORM:
     case RST_LAYER_BATCH_NORM:
-        return run_norm(m, l, x);
+        return run_norm(m, l, NULL, x);
     case RST_LAYER_RELU:
         return rst_relu(x);
     case RST_LAYER_LEAKY:
@@ -165,8 +170,8 @@ rst_tensor *rst__concat_run(rst_module *m, const rst_layer *l, rst_tensor *x)
 
 enum { MAX_SEQ = 512 };
 
-/* A range of a SEQ cut into steps: single layers, or a padding with the convolution it belongs to.
- */
+/* A range of a SEQ cut into steps: single layers, or a padding with the convolution it belongs to,
+ * or a norm with its activation. */
 typedef struct steps {
     rst_module *m;
     const rst_layer *seq;
@@ -198,12 +203,24 @@ static bool fits_conv(const rst_layer *pad, const rst_layer *next)
            p.t == 0 && p.l == 0 && p.b == 0 && p.r == 0;
 }
 
+/* A recorded norm stays by itself: the plan's own fusion knows what else may join it. */
+static bool fits_norm(const rst_module *m, const rst_layer *norm, const rst_layer *next)
+{
+    return (norm->kind == RST_LAYER_INSTANCE_NORM || norm->kind == RST_LAYER_BATCH_NORM) &&
+           (next->kind == RST_LAYER_RELU || (next->kind == RST_LAYER_LEAKY && next->slope > 0)) &&
+           m->stat_policy == RST_STATS_TILE && !m->c->rec;
+}
+
 static void cut(steps *s, int lo, int hi)
 {
     s->count = 0;
     for (int i = lo; i <= hi; i++) {
         s->first[s->count++] = i;
-        if (i < hi && !tapped(s->taps, i) && fits_conv(s->seq->sub[i], s->seq->sub[i + 1]))
+        const rst_layer *l = s->seq->sub[i], *next = i < hi ? s->seq->sub[i + 1] : NULL;
+        const bool seen = tapped(s->taps, i);
+        /* The published ReLU works in place: a tap before it shows the result of it. */
+        if (next && ((!seen && fits_conv(l, next)) ||
+                     ((!seen || next->kind == RST_LAYER_RELU) && fits_norm(s->m, l, next))))
             i++;
     }
     s->first[s->count] = hi + 1;
@@ -216,7 +233,9 @@ static rst_tensor *run_step(const steps *s, int k, rst_tensor *x)
     if (!x)
         return NULL;
     rst_tensor *y;
-    if (last > i) {
+    if (last > i && sub[i]->kind != RST_LAYER_PAD) {
+        y = run_norm(s->m, sub[i], sub[last], x);
+    } else if (last > i) {
         rst_conv_options o = sub[last]->conv;
         o.pad = sub[i]->pad;
         o.mode = sub[i]->mode;
@@ -225,8 +244,7 @@ static rst_tensor *run_step(const steps *s, int k, rst_tensor *x)
         y = rst__layer_run(s->m, sub[i], x);
     }
     note(s, last, y);
-    /* The published ReLU works in place: a tap before it shows the result of it. */
-    if (sub[last]->kind == RST_LAYER_RELU) {
+    if (sub[last]->kind == RST_LAYER_RELU) { /* see cut */
         int before = last - 1;
         while (before >= 0 && sub[before]->kind == RST_LAYER_IDENTITY)
             note(s, before--, y);

@@ -416,16 +416,20 @@ static int c_norm_apply(run *t)
 static int c_norm_vjp(run *t)
 {
     rst_norm g = norm_of(t, t->v & 2);
+    const rst_map acts[] = { RST_MAP_NONE, RST_MAP_RELU, RST_MAP_LEAKY, RST_MAP_TANH };
     g.fixed = t->v & 4;
+    g.act = acts[t->v / 32];
+    g.a = 0.2;
     const int64_t k = stats_of(t, g.batch), c = t->s.c;
     const float *x = in(t, N), *mean = in(t, k), *var = in_levels(t, k, 0.5f), *gamma = in(t, c);
-    const float *dy = in(t, N);
+    const float *beta = in(t, c), *dy = in(t, N);
     float *dx = out(t, N, ADD), *dgamma = out(t, c, true), *dbeta = out(t, c, true);
-    if (t->v >= 16)
+    const bool alone = t->v & 16; /* dgamma and dbeta */
+    if (alone)
         dx = memset(dx, 0, (size_t)N * sizeof *dx);
     const bool params = t->v & 8;
-    return t->be->norm_vjp(t->dev, &g, x, mean, var, params ? gamma : NULL, dy,
-                           t->v >= 16 ? NULL : dx, ADD, params ? dgamma : NULL,
+    return t->be->norm_vjp(t->dev, &g, x, mean, var, params ? gamma : NULL, params ? beta : NULL,
+                           dy, alone ? NULL : dx, ADD, params ? dgamma : NULL,
                            params ? dbeta : NULL);
 }
 
@@ -643,7 +647,7 @@ static const test_case cases[] = {
     { "blur_up_vjp", c_blur_up_vjp, 6, 1e-6 },
     { "norm_stats", c_norm_stats, 4, 5e-7 },
     { "norm_apply", c_norm_apply, 96, 1e-6, 0.5 },
-    { "norm_vjp", c_norm_vjp, 32, 2e-6, 5 },
+    { "norm_vjp", c_norm_vjp, 128, 2e-6, 5 },
     { "spectral", c_spectral, 4, 1e-6 },
     { "spectral_vjp", c_spectral_vjp, 4, 1e-6 },
     { "max_pool", c_max_pool, 8, 0 },

@@ -53,8 +53,14 @@ static double slope_at(rst_dev *dev, const rst_norm *g, double *x, double *gamma
 static void gradients_by_differences(void **state)
 {
     rst_dev *dev = *state;
-    for (int k = 0; k < 3; k++) { /* instance, batch, running statistics */
-        const rst_norm g = { .x = { 3, 70, 2, 2 }, .batch = k > 0, .fixed = k == 2, .eps = 1e-3 };
+    const rst_map acts[] = { RST_MAP_NONE, RST_MAP_RELU, RST_MAP_LEAKY, RST_MAP_SIGMOID };
+    for (int k = 0; k < 12; k++) { /* instance, batch, running statistics */
+        const rst_norm g = { .x = { 3, 70, 2, 2 },
+                             .batch = k % 3 > 0,
+                             .fixed = k % 3 == 2,
+                             .eps = 1e-3,
+                             .act = acts[k / 3],
+                             .a = 0.2 };
         double *x = noise(840, 1), *gamma = noise(70, 2), *beta = noise(70, 3), *dy = noise(840, 4);
         double dx[840] = { 0 }, dgamma[70] = { 0 }, dbeta[70] = { 0 }, mean[210] = { 0 }, var[210];
         for (int i = 0; i < 210; i++)
@@ -63,13 +69,13 @@ static void gradients_by_differences(void **state)
             CALL(norm_stats, &g, x, mean, var);
         dx[5] = 10;
         dgamma[69] = 20;
-        CALL(norm_vjp, &g, x, mean, var, gamma, dy, dx, true, dgamma, dbeta);
+        CALL(norm_vjp, &g, x, mean, var, gamma, beta, dy, dx, true, dgamma, dbeta);
         close_to(dx[5] - 10, slope_at(dev, &g, x, gamma, beta, dy, x + 5), 1e-7);
         close_to(dx[839], slope_at(dev, &g, x, gamma, beta, dy, x + 839), 1e-7);
         close_to(dgamma[69] - 20, slope_at(dev, &g, x, gamma, beta, dy, gamma + 69), 1e-7);
         close_to(dbeta[1], slope_at(dev, &g, x, gamma, beta, dy, beta + 1), 1e-7);
-        CALL(norm_vjp, &g, x, mean, var, gamma, dy, NULL, false, dgamma, NULL);
-        CALL(norm_vjp, &g, x, mean, var, gamma, dy, dx, false, NULL, NULL);
+        CALL(norm_vjp, &g, x, mean, var, gamma, beta, dy, NULL, false, dgamma, NULL);
+        CALL(norm_vjp, &g, x, mean, var, gamma, beta, dy, dx, false, NULL, NULL);
         close_to(dx[5], slope_at(dev, &g, x, gamma, beta, dy, x + 5), 1e-7);
         free(x), free(gamma), free(beta), free(dy);
     }

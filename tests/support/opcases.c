@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/rng.h"
-#include "tensor/dims.h"
+#include "grad/engine.h"
 
 #define T          rst_tensor
 #define MAKE(name) static T *name(T *const *x)
@@ -241,6 +241,23 @@ MAKE(bnorm_eval)
 {
     return rst_batch_norm(x[0], x[1], x[2], x[3], x[4], RST_BN_RUNNING, 0.1, 1e-3);
 }
+MAKE(inorm_relu)
+{
+    return rst__instance_norm(x[0], NULL, NULL, 1e-5, RST_MAP_RELU, 0);
+}
+MAKE(inorm_leaky)
+{
+    return rst__instance_norm(x[0], x[1], x[2], 1e-5, RST_MAP_LEAKY, 0.2);
+}
+MAKE(bnorm_relu)
+{
+    return rst__batch_norm(x[0], x[1], x[2], NULL, NULL, RST_BN_BATCH, 0.1, 1e-5, RST_MAP_RELU, 0);
+}
+MAKE(bnorm_eval_leaky)
+{
+    return rst__batch_norm(x[0], x[1], x[2], x[3], x[4], RST_BN_RUNNING, 0.1, 1e-3, RST_MAP_LEAKY,
+                           0.2);
+}
 LIST(norm, { "instance", inorm, { { 2, 5, 4, 3 } } },
      { "instance wide", inorm, { { 1, 17, 9, 7 } } },
      { "instance affine", inorm_affine, { { 2, 3, 5, 4 }, { 1, 3, 1, 1 }, { 1, 3, 1, 1 } } },
@@ -252,6 +269,14 @@ LIST(norm, { "instance", inorm, { { 2, 5, 4, 3 } } },
        16 },
      { "batch, running",
        bnorm_eval,
+       { { 2, 4, 3, 5 }, { 1, 4, 1, 1 }, { 1, 4, 1, 1 }, { 1, 4, 1, 1 }, { 1, 4, 1, 1 } },
+       8 | 16,
+       16 },
+     { "instance, relu", inorm_relu, { { 2, 5, 7, 9 } } },
+     { "instance, leaky", inorm_leaky, { { 2, 3, 5, 4 }, { 1, 3, 1, 1 }, { 1, 3, 1, 1 } } },
+     { "batch, relu", bnorm_relu, { { 2, 5, 4, 3 }, { 1, 5, 1, 1 }, { 1, 5, 1, 1 } } },
+     { "batch, running, leaky",
+       bnorm_eval_leaky,
        { { 2, 4, 3, 5 }, { 1, 4, 1, 1 }, { 1, 4, 1, 1 }, { 1, 4, 1, 1 }, { 1, 4, 1, 1 } },
        8 | 16,
        16 })

@@ -212,6 +212,206 @@ static void a_checkpoint_changes_nothing(void **state)
     assert_memory_equal(plain, saved, sizeof plain);
 }
 
+/* What backward makes again ---------------------------------------------------------------------
+ */
+
+enum { C = 3, SIDE = 12, IN = C * SIDE * SIDE, OUT = 4 * IN, NUMBERS = IN + 2 * 9 * C * C + 4 * C };
+
+typedef struct layers {
+    rst_tensor *w[2], *gamma, *beta, *mean, *var;
+} layers;
+
+/* A convolution, a batch norm with its activation, twice the size, a convolution. The norm's output
+ * and the enlarged one are asked for in backward. `split`: norm and activation by themselves;
+ * `scopes`: in scopes, whose ends leave to the tape what it holds. */
+static rst_tensor *run_layers(rst_ctx *c, const layers *l, rst_tensor *x, rst_map act, bool split,
+                              bool scopes)
+{
+    const rst_conv_options same = { .pad = { 1, 1, 1, 1 } };
+    for (int i = 0; scopes && i < 2; i++)
+        rst_begin(c);
+    x = rst_conv2d(x, l->w[0], NULL, same);
+    x = rst__batch_norm(x, l->gamma, l->beta, l->mean, l->var, RST_BN_TRAIN, 0.1, 1e-5,
+                        split ? RST_MAP_NONE : act, 0.3);
+    if (split)
+        x = act == RST_MAP_RELU ? rst_relu(x) : rst_leaky_relu(x, 0.3);
+    if (scopes) {
+        rst_keep(x); /* for the enclosing scope, which ends before backward */
+        (void)rst_end(c, NULL);
+    }
+    rst_tensor *y = rst_add(rst_upsample(x, 4), rst_resize_by(x, RST_NEAREST, 2));
+    rst_tensor *z = rst_conv2d(rst_upsample(x, 4), l->w[1], NULL, same);
+    y = rst_add(y, z);
+    if (scopes) {
+        rst_keep(y);
+        (void)rst_end(c, NULL);
+    }
+    return y;
+}
+
+/* The output, all gradients and the running statistics; bytes: kept before backward. */
+static void numbers_of(const char *backend, rst_map act, bool split, bool scopes,
+                       float out[OUT + NUMBERS], size_t *bytes)
+{
+    rst_ctx *c = open_backend(backend);
+    const rst_dims vec = { 1, C, 1, 1 }, wd = { C, C, 3, 3 };
+    layers l = { { rst__param_new(c, wd), rst__param_new(c, wd) },
+                 rst__param_new(c, vec),
+                 rst__param_new(c, vec),
+                 rst__param_new(c, vec),
+                 rst__param_new(c, vec) };
+    float v[IN], *at = out;
+    for (int i = 0; i < IN; i++)
+        v[i] = (float)((i * 37) % 101) / 50 - 1;
+    rst__param_upload(l.w[0], v);
+    rst__param_upload(l.w[1], v + 7);
+    rst__param_upload(l.gamma, v + 3);
+    rst__param_upload(l.beta, v + 60);
+    rst__param_set_trainable(l.mean, false);
+    rst__param_set_trainable(l.var, false);
+    rst_begin(c);
+    rst_tensor *x = rst_want_grad(rst_upload(c, (rst_dims){ 1, C, SIDE, SIDE }, RST_NCHW, v));
+    rst_tensor *y = run_layers(c, &l, x, act, split, scopes);
+    *bytes = rst_ctx_statistics(c).bytes_live;
+    rst_download(y, RST_NCHW, at);
+    at += OUT;
+    assert_int_equal(rst_backward(rst_sum(rst_square(y), RST_AXIS_ALL)), 0);
+    rst_tensor *const of[] = { rst_grad(x),
+                               rst_grad(l.w[0]),
+                               rst_grad(l.w[1]),
+                               rst_grad(l.gamma),
+                               rst_grad(l.beta),
+                               l.mean,
+                               l.var };
+    for (int i = 0; i < 7; i++) {
+        assert_int_equal(rst_download(of[i], RST_NCHW, at), 0);
+        at += rst__numel(rst_shape(of[i]));
+    }
+    assert_int_equal(at - out, OUT + NUMBERS);
+    assert_int_equal(rst_end(c, NULL), 0);
+    rst_tensor *const params[] = { l.w[0], l.w[1], l.gamma, l.beta, l.mean, l.var };
+    for (int i = 0; i < 6; i++)
+        rst__param_free(params[i]);
+    assert_int_equal(rst_ctx_statistics(c).bytes_live, 0);
+    rst_ctx_free(c);
+}
+
+static void outputs_are_made_again_bit_by_bit(void **state)
+{
+    (void)state;
+    const rst_map acts[] = { RST_MAP_RELU, RST_MAP_LEAKY };
+    static float want[OUT + NUMBERS], got[OUT + NUMBERS];
+    for (int i = 0; i < 2; i++) {
+        size_t all, some;
+        numbers_of("cpu", acts[i], true, false, want, &all);
+        numbers_of("cpu", acts[i], true, true, got, &some);
+        assert_memory_equal(want, got, sizeof want);
+        numbers_of("cpu", acts[i], false, false, got, &all);
+        assert_memory_equal(want, got, sizeof want);
+        numbers_of("cpu", acts[i], false, true, got, &some);
+        assert_memory_equal(want, got, sizeof want);
+        /* without what came of norm, upsampling (twice), resizing, the sum and the convolution */
+        assert_in_range(some, 1, all - sizeof(float) * (IN + 5 * OUT));
+    }
+}
+
+/* A graph is used up also where its outputs would have to be made again. */
+static void nothing_is_made_from_a_graph_that_is_used_up(void **state)
+{
+    (void)state;
+    rst_ctx *c = open_ref();
+    rst_error err = RST_ERROR_INIT;
+    rst_begin(c);
+    rst_tensor *x = rst_want_grad(rst_upload(c, one_by_four, RST_NCHW, four));
+    rst_tensor *w = rst_want_grad(rst_full(c, (rst_dims){ 1, 1, 1, 1 }, 2));
+    rst_begin(c);
+    rst_tensor *n = rst_instance_norm(x, NULL, NULL, 1e-5);
+    rst_tensor *first = rst_keep(rst_sum(n, RST_AXIS_ALL));
+    rst_tensor *second = rst_keep(rst_conv2d(n, w, NULL, (rst_conv_options){ 0 }));
+    rst_end(c, NULL);
+    assert_int_equal(rst_backward(first), 0);
+    assert_true(rst_backward(rst_sum(second, RST_AXIS_ALL)) < 0);
+    assert_int_equal(rst_end(c, &err), RST_EINVAL);
+    assert_non_null(strstr(err.msg, "taken twice"));
+    assert_int_equal(rst_ctx_statistics(c).bytes_live, 0);
+    rst_ctx_free(c);
+}
+
+/* The pool --------------------------------------------------------------------------------------
+ */
+
+typedef struct source {
+    size_t asked, most; /* bytes; most: a request above it is refused */
+    int live;
+} source;
+
+static void *source_alloc(void *dev, size_t bytes)
+{
+    source *s = dev;
+    void *p = bytes <= s->most ? rst__malloc_aligned(bytes) : NULL;
+    s->asked += p ? bytes : 0;
+    s->live += p != NULL;
+    return p;
+}
+
+static void source_release(void *dev, void *p)
+{
+    source *s = dev;
+    s->live--;
+    rst__free(p);
+}
+
+/* Large blocks join with their neighbours: what many of one size took is there for one of another.
+ */
+static void large_blocks_are_cut_and_joined(void **state)
+{
+    (void)state;
+    enum { MIB = 1 << 20, COUNT = 9 };
+    source src = { .most = SIZE_MAX };
+    rst_pool *pool = rst__pool_new((rst_pool_source){ source_alloc, source_release, &src, true });
+    rst_storage *s[COUNT], *whole, *small = rst__storage_get(pool, 100);
+    for (int i = 0; i < COUNT; i++)
+        assert_non_null(s[i] = rst__storage_get(pool, 4 * MIB + 4));
+    void *low = s[0]->p;
+    const size_t asked = src.asked;
+    const int order[COUNT] = { 1, 3, 2, 0, 8, 6, 7, 4, 5 };
+    for (int i = 0; i < COUNT; i++)
+        rst__storage_put(s[order[i]]);
+    assert_non_null(whole = rst__storage_get(pool, COUNT * 4 * MIB));
+    assert_ptr_equal(whole->p, low);
+    assert_int_equal(src.asked, asked);
+    rst_storage *next = rst__storage_get(pool, MIB);
+    assert_true((char *)next->p >= (char *)low + COUNT * 4 * MIB);
+    rst__storage_put(whole);
+    whole = rst__storage_get(pool, 2 * MIB);
+    assert_ptr_equal(whole->p, low);
+    rst__storage_put(whole);
+    rst__storage_put(next);
+    rst__storage_put(small);
+    assert_int_equal(rst__pool_live(pool), 0);
+    assert_int_equal(rst__pool_damaged(pool), 0);
+    rst__pool_trim(pool);
+    assert_int_equal(src.live, 0);
+    rst__pool_free(pool);
+}
+
+/* Where there is no memory for more than what is asked for, that is enough. */
+static void a_region_is_no_larger_than_can_be_had(void **state)
+{
+    (void)state;
+    enum { MIB = 1 << 20 };
+    source src = { .most = 5 * MIB };
+    rst_pool *pool = rst__pool_new((rst_pool_source){ source_alloc, source_release, &src, true });
+    rst_storage *a = rst__storage_get(pool, 4 * MIB), *b = rst__storage_get(pool, 2 * MIB);
+    assert_non_null(a);
+    assert_non_null(b);
+    assert_null(rst__storage_get(pool, 6 * MIB));
+    rst__storage_put(a);
+    rst__storage_put(b);
+    rst__pool_free(pool);
+    assert_int_equal(src.live, 0);
+}
+
 static void the_pool_gives_the_same_addresses_again(void **state)
 {
     (void)state;
@@ -275,6 +475,10 @@ int main(void)
         cmocka_unit_test(gradients_gather_over_uses),
         cmocka_unit_test(opposite_uses_leave_an_exact_zero),
         cmocka_unit_test(a_checkpoint_changes_nothing),
+        cmocka_unit_test(outputs_are_made_again_bit_by_bit),
+        cmocka_unit_test(nothing_is_made_from_a_graph_that_is_used_up),
+        cmocka_unit_test(large_blocks_are_cut_and_joined),
+        cmocka_unit_test(a_region_is_no_larger_than_can_be_had),
         cmocka_unit_test(the_pool_gives_the_same_addresses_again),
         cmocka_unit_test(any_allocation_may_fail),
     };

@@ -74,8 +74,8 @@ static int norm_backward(bench *b, const kernel *k)
 {
     const rst_norm g = norm_relu();
     (void)k;
-    return rst__cpu_norm_vjp(&b->dev.base, &g, b->v[0], b->v[1], b->v[1] + map.c, NULL, b->v[2],
-                             b->v[3], false, NULL, NULL);
+    return rst__cpu_norm_vjp(&b->dev.base, &g, b->v[0], b->v[1], b->v[1] + map.c, NULL, NULL,
+                             b->v[2], b->v[3], false, NULL, NULL);
 }
 
 static int blur_down(bench *b, const kernel *k)

@@ -17,6 +17,7 @@ esac
 [ "$(uname -m)" = x86_64 ] || echo needs-x86-64
 grep -q -w avx2 /proc/cpuinfo 2>/dev/null || echo needs-avx2
 grep -q -w avx512vl /proc/cpuinfo 2>/dev/null || echo needs-avx512
+grep -q -w avx512_bf16 /proc/cpuinfo 2>/dev/null || echo needs-avx512-bf16
 sh "$here/clang-tool.sh" clang-format >/dev/null || echo needs-clang-format-14
 command -v valgrind >/dev/null || echo needs-valgrind
 [ "$(cached RST_BUILT_BY)" = "$(sed -n 's/^# build: //p' "$here/../tests/perf/instructions.tsv")" ] ||

@@ -38,13 +38,19 @@ typedef enum rst_order { RST_NCHW, RST_NHWC } rst_order;
 /** How a convolution is computed; see doc/speed.md for speed and error of each. */
 typedef enum rst_conv_mode { RST_CONV_AUTO, RST_CONV_DIRECT, RST_CONV_WINOGRAD } rst_conv_mode;
 
+/** What convolutions multiply. BF16: Winograd's forward products in bf16, summed in float, where
+ * the processor has AVX-512 BF16; all else, and every gradient, is float as ever. doc/speed.md has
+ * its speed and error. */
+typedef enum rst_precision { RST_PRECISION_FP32, RST_PRECISION_BF16 } rst_precision;
+
 /** Options of a context; all zero is what most want. */
 typedef struct rst_ctx_options {
-    const char *backend; /**< "cpu" (NULL), "ref" */
-    rst_dtype dtype;     /**< RST_F32; RST_F64 only on "ref" */
-    int threads;         /**< 0: as many as the machine has, or OMP_NUM_THREADS */
-    rst_conv_mode conv;  /**< RST_CONV_AUTO */
-    uint64_t seed;       /**< of every random stream */
+    const char *backend;     /**< "cpu" (NULL), "ref" */
+    rst_dtype dtype;         /**< RST_F32; RST_F64 only on "ref" */
+    int threads;             /**< 0: as many as the machine has, or OMP_NUM_THREADS */
+    rst_conv_mode conv;      /**< RST_CONV_AUTO */
+    uint64_t seed;           /**< of every random stream */
+    rst_precision precision; /**< RST_PRECISION_FP32; BF16 only on "cpu", not with conv DIRECT */
 } rst_ctx_options;
 
 /** What a context has done and holds. */
@@ -58,7 +64,8 @@ typedef struct rst_ctx_stats {
     const char *backend;
 } rst_ctx_stats;
 
-/** @param[out] out owned; rst_ctx_free. @return 0, RST_EINVAL (no such backend), RST_ENOMEM */
+/** @param[out] out owned; rst_ctx_free. @return 0, RST_EINVAL (no such backend; what it or the
+ * processor cannot do), RST_ENOMEM */
 RST_API int rst_ctx_new(rst_ctx **out, const rst_ctx_options *o, rst_error *err);
 RST_API void rst_ctx_free(rst_ctx *c);
 RST_API rst_ctx_stats rst_ctx_statistics(const rst_ctx *c);

@@ -28,6 +28,7 @@ typedef struct rst_dev {
     const rst_backend *be;
     int threads;
     rst_conv_mode conv;
+    rst_precision precision;
     int64_t convs, convs_winograd; /* counters, see rst_ctx_stats */
     double macs;
     rst_error err; /* the last kernel's error */

@@ -13,6 +13,9 @@
 #define CLI_RESAMPLE_HELP                                                                          \
     "Where no level of the slide is within 10 % of the model's um per pixel, make a finer one "    \
     "smaller"
+#define CLI_PRECISION_HELP                                                                         \
+    "bf16: Winograd's products at half the numbers' size and about twice the pace, summed in "     \
+    "fp32, on processors with AVX-512 BF16; doc/speed.md has what it changes"
 #define CLI_REGION_HELP "Only this part of a slide, in pixels of its largest level"
 
 /** "x,y,w,h" into the options; NULL: the whole slide. RST_EINVAL. */

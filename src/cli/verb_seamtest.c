@@ -16,6 +16,7 @@ enum {
     WINDOWS,
     OFFSET,
     CONV,
+    PRECISION,
     BACKEND,
     THREADS,
     SEED,
@@ -38,6 +39,8 @@ static const cli_option options[COUNT] = {
                  .help = "Move one grid off the places that grids share, to see the test fail" },
     [CONV] = { "conv", 0, CLI_WORD, .words = "auto|direct|winograd", .usual = "auto",
                .help = "How convolutions are computed" },
+    [PRECISION] = { "precision", 0, CLI_WORD, .words = "fp32|bf16", .usual = "fp32",
+                    .help = CLI_PRECISION_HELP },
     [BACKEND] = { "backend", 0, CLI_WORD, .words = "cpu|ref", .usual = "cpu",
                   .help = "Kernels: the fast ones, or the plain reference" },
     [THREADS] = { "num-threads", 0, CLI_INT, "N", .lo = 0, .hi = 1024, .usual = "0",
@@ -69,6 +72,7 @@ static int run(const cli_args *a, rst_error *err)
     const rst_model_options mo = { .ctx = { .backend = v[BACKEND].text,
                                             .threads = (int)v[THREADS].i,
                                             .conv = modes[v[CONV].i],
+                                            .precision = (rst_precision)v[PRECISION].i,
                                             .seed = (uint64_t)v[SEED].i } };
     rst_slide_job_options o = { .stats =
                                     v[STATS].i == 1 ? RST_SLIDE_STATS_TILE : RST_SLIDE_STATS_FROZEN,

@@ -20,6 +20,7 @@ enum {
     OVERWRITE,
     BACKEND,
     CONV,
+    PRECISION,
     THREADS,
     GPUS,
     SEED,
@@ -68,6 +69,8 @@ static const cli_option options[COUNT] = {
                   .help = "Kernels: the fast ones, or the plain reference" },
     [CONV] = { "conv", 0, CLI_WORD, .words = "auto|direct|winograd", .usual = "auto",
                .help = "How convolutions are computed" },
+    [PRECISION] = { "precision", 0, CLI_WORD, .words = "fp32|bf16", .usual = "fp32",
+                    .help = CLI_PRECISION_HELP },
     [THREADS] = { "num-threads", 0, CLI_INT, "N", .lo = 0, .hi = 1024, .usual = "0",
                   .help =
                       "Threads; 0 takes as many as the machine has. Results do not depend on it" },
@@ -125,6 +128,7 @@ static rst_model_options model_options(const cli_args *a)
     o.ctx = (rst_ctx_options){ .backend = v[BACKEND].text,
                                .threads = (int)v[THREADS].i,
                                .conv = modes[v[CONV].i],
+                               .precision = (rst_precision)v[PRECISION].i,
                                .seed = (uint64_t)v[SEED].i };
     if (v[BN].given)
         o.bn = v[BN].i == 0 ? RST_MODEL_BN_BATCH : RST_MODEL_BN_RUNNING;

@@ -61,6 +61,7 @@ static json_t *processor_features(void)
     ADD("avx512bw");
     ADD("avx512vl");
     ADD("avx512vnni");
+    ADD("avx512bf16");
 #undef ADD
 #elif defined(__aarch64__)
     (void)json_array_append_new(list, json_string("asimd"));

@@ -480,6 +480,11 @@ rst_conv_mode rst__model_conv(const rst_model *m)
     return m->c->dev->conv;
 }
 
+rst_precision rst__model_precision(const rst_model *m)
+{
+    return m->c->dev->precision;
+}
+
 int rst__model_set_stats(rst_model *m, rst_stats_policy policy, rst_error *err)
 {
     drop_all(m);

@@ -41,6 +41,7 @@ void rst__model_set_budget(rst_model *m, size_t bytes);
 /** How convolutions are computed from now on; AUTO is as the model was opened. */
 void rst__model_set_conv(rst_model *m, rst_conv_mode conv);
 rst_conv_mode rst__model_conv(const rst_model *m);
+rst_precision rst__model_precision(const rst_model *m);
 /** Multiply-adds for each pixel of a window, as rst__plan_cost models them. */
 int rst__model_cost(rst_model *m, double *out, rst_error *err);
 /** Working memory for a window of that size. */

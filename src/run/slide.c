@@ -161,6 +161,8 @@ static int describe(const plan *p, char out[PROVENANCE], rst_error *err)
                           (json_int_t)(p->j.off_x + p->j.left), (json_int_t)(p->j.off_y + p->j.top),
                           (json_int_t)p->r.width, (json_int_t)p->r.height, "windows", p->j.windows,
                           "stats", stats_words[p->j.o->stats], "conv", conv_words[p->j.conv]);
+    if (rst__model_precision(p->j.m) == RST_PRECISION_BF16)
+        (void)json_object_set_new(o, "precision", json_string("bf16"));
     const size_t n = o ? json_dumpb(o, out, PROVENANCE - 1, JSON_COMPACT) : 0;
     json_decref(o);
     if (n == 0 || n >= PROVENANCE)

@@ -214,14 +214,16 @@ static int weigh(rst_slide_job *j, rst_reach *reach, double *work, rst_error *er
 }
 
 /* Winograd's tiles make the halo wide, which a narrow network does not win back. What is chosen
- * depends on the network alone, so that every window, part and slide is computed alike. */
+ * depends on the network alone, so that every window, part and slide is computed alike. With bf16
+ * it is Winograd: nothing else is computed in it. */
 static int choose_conv(rst_slide_job *j, rst_error *err)
 {
     static const double saves = 0.65; /* or its two to four times the memory are not worth it */
     rst_reach direct;
     double work, work_direct;
     int rc = weigh(j, &j->reach, &work, err);
-    if (rc < 0 || rst__model_conv(j->m) != RST_CONV_AUTO)
+    if (rc < 0 || rst__model_conv(j->m) != RST_CONV_AUTO ||
+        rst__model_precision(j->m) == RST_PRECISION_BF16)
         return rc;
     rst__model_set_conv(j->m, RST_CONV_DIRECT);
     rc = weigh(j, &direct, &work_direct, err);

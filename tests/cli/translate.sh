@@ -137,6 +137,26 @@ expect 0 . convert --raw r.safetensors r.pth
 expect 0 . translate -m r.pth in/b.png -o pth.png
 same pth.png padded.png
 
+# bf16: another result, but the same for any number of threads; a plain word where there is none.
+(
+    RESTAIN_ISA=base
+    export RESTAIN_ISA
+    expect 2 'precision bf16 needs AVX-512 BF16' translate -m r.safetensors --precision bf16 in/b.png -o bf16.png
+    exit "$failures"
+) || failures=$((failures + $?))
+expect 2 'bf16.*not with conv direct' translate -m r.safetensors --precision bf16 --conv direct in/b.png -o bf16.png
+expect 2 'backend ref has no precision bf16' translate -m r.safetensors --precision bf16 --backend ref in/b.png -o bf16.png
+absent bf16.png
+expect 0 . translate -m r.safetensors --precision fp32 in/b.png -o fp32.png
+same fp32.png padded.png
+if [ -z "${RESTAIN_ISA-}" ] && grep -q -w avx512_bf16 /proc/cpuinfo; then
+    for n in 1 2 3; do
+        expect 0 . translate -m r.safetensors --precision bf16 --num-threads $n in/b.png -o bf16-$n.png
+        same bf16-1.png bf16-$n.png
+    done
+    differ bf16-1.png padded.png
+fi
+
 # Batch norms and dropout.
 expect 0 . convert --init unet_64 --ngf 4 --init-gain 1 --seed 3 u.safetensors
 expect 0 . translate -m u.safetensors in/b.png -o u.png

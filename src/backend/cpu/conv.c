@@ -108,7 +108,7 @@ int rst__cpu_conv_fwd(rst_dev *base, const rst_conv *g, const void *x, const voi
         return rst__direct_fwd(dev, g, x, p, epi, y);
     const rst__source s = { x, g->x.n, g->x.h, g->x.w, g->x.c, g->pad.t, g->pad.l, g->mode };
     const rst__frame out = { .y = y, .n = g->x.n, .h = g->oh, .w = g->ow, .c = g->co };
-    return rst__wino_run(dev, &s, p, &out, false, epi);
+    return rst__wino_run(dev, &s, false, p, &out, false, epi);
 }
 
 int rst__cpu_conv_data(rst_dev *base, const rst_conv *g, const void *w, const rst_packed *pk,
@@ -126,7 +126,7 @@ int rst__cpu_conv_data(rst_dev *base, const rst_conv *g, const void *w, const rs
     if (winograd) {
         const int64_t t = out.ring ? 2 : 2 - g->pad.t, l = out.ring ? 2 : 2 - g->pad.l;
         const rst__source s = { dy, g->x.n, g->oh, g->ow, g->co, t, l, RST_PAD_ZERO };
-        rc = rst__wino_run(dev, &s, p, &out, add, NULL);
+        rc = rst__wino_run(dev, &s, true, p, &out, add, NULL);
     } else {
         rc = rst__direct_data(dev, g, p, dy, &out, add);
     }

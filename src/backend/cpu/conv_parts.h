@@ -73,9 +73,10 @@ static inline int rst__cpu_threads(const rst_cpu_dev *dev, double macs)
 bool rst__wino_fits(const rst_conv *g);
 size_t rst__wino_packed_bytes(const rst_cpu_dev *dev, const rst_conv *g, bool data);
 void rst__wino_pack(const rst_cpu_dev *dev, const rst_conv *g, bool data, const float *w, float *u);
-/** out (+)= 3x3 convolution of s; u: packed weights; the grid of tiles starts at out's corner. */
-int rst__wino_run(rst_cpu_dev *dev, const rst__source *s, const float *u, const rst__frame *out,
-                  bool add, const rst__epi *epi);
+/** out (+)= 3x3 convolution of s, or with `data` its gradient; u: weights packed for that; the grid
+ * of tiles starts at out's corner. */
+int rst__wino_run(rst_cpu_dev *dev, const rst__source *s, bool data, const float *u,
+                  const rst__frame *out, bool add, const rst__epi *epi);
 int rst__wino_dw(rst_cpu_dev *dev, const rst_conv *g, const float *x, const float *dy, float *dw,
                  bool add);
 

@@ -17,10 +17,28 @@ typedef struct cpu_device {
 
 enum { HUGE_FROM = 4 << 20, HUGE_PAGE = 2 << 20 };
 
+/* There is no slow way to it: who asks for bf16 wants speed. */
+static int check_precision(const rst__isa *isa, const rst_ctx_options *o, rst_error *err)
+{
+    if (o->precision != RST_PRECISION_BF16)
+        return 0;
+    if (o->conv == RST_CONV_DIRECT)
+        return rst_fail(err, RST_EINVAL,
+                        "precision bf16 is for Winograd's products: not with conv direct");
+    if (!rst__isa_bf16(isa))
+        return rst_fail(err, RST_EINVAL,
+                        "precision bf16 needs AVX-512 BF16, which the kernels in use here (%s) or "
+                        "this processor lack",
+                        isa->name);
+    return 0;
+}
+
 static int cpu_open(rst_dev **dev, const rst_ctx_options *o, rst_error *err)
 {
     const rst__isa *isa;
     int rc = rst__isa_choose(&isa, err);
+    if (rc == 0)
+        rc = check_precision(isa, o, err);
     if (rc < 0)
         return rc;
     cpu_device *d = rst__calloc(1, sizeof *d);
@@ -30,9 +48,11 @@ static int cpu_open(rst_dev **dev, const rst_ctx_options *o, rst_error *err)
     base->be = rst__cpu_backend();
     base->threads = o->threads > 0 ? o->threads : omp_get_max_threads();
     base->conv = o->conv;
+    base->precision = o->precision;
     d->cpu.isa = isa;
-    (void)snprintf(d->text, sizeof d->text, "own kernels, %s, %d thread%s", isa->name,
-                   base->threads, base->threads == 1 ? "" : "s");
+    (void)snprintf(d->text, sizeof d->text, "own kernels, %s%s, %d thread%s", isa->name,
+                   base->precision == RST_PRECISION_BF16 ? " with bf16" : "", base->threads,
+                   base->threads == 1 ? "" : "s");
     *dev = base;
     return 0;
 }

@@ -46,3 +46,12 @@ int rst__isa_choose(const rst__isa **out, rst_error *err)
     }
     return rst_fail(err, RST_EINVAL, "RESTAIN_ISA=%s: not one of base, avx2, avx512", want);
 }
+
+bool rst__isa_bf16(const rst__isa *isa)
+{
+#ifdef RST_HAVE_X86
+    return isa->panel_bf16 && __builtin_cpu_supports("avx512bf16");
+#else
+    return isa->panel_bf16;
+#endif
+}

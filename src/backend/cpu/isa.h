@@ -58,6 +58,13 @@ typedef struct rst__isa {
     void (*wino_weights)(const float *g, int64_t count, float *u, int64_t plane);
     /* dw[tap*c + i] (+)= G'sG of s[xi*plane + i], i < c */
     void (*wino_dw)(const float *s, int64_t plane, int64_t c, bool add, float *dw);
+
+    /* The products in bf16: where floats stood in a and b of a panel, and in v, there are words of
+     * two bf16, the channel with the even number in the lower half. Only where rst__isa_bf16. */
+    void (*panel_bf16)(const rst__panel *p); /* outer 1, whole vectors, no epi */
+    void (*wino_in_bf16)(const float *const d[36], int64_t c, float *v, int64_t plane);
+    /* dst[k/2][nr] = rows k and k+1 of rows[count][nr]; a last odd row is paired with zeros */
+    void (*pair)(const float *rows, int64_t count, float *dst);
 } rst__isa;
 
 /**
@@ -67,5 +74,7 @@ typedef struct rst__isa {
  * @return 0, or RST_EINVAL when RESTAIN_ISA names one unknown or not supported here
  */
 int rst__isa_choose(const rst__isa **out, rst_error *err);
+/** Does it have the kernels of bf16, and this processor AVX-512 BF16 for them? */
+bool rst__isa_bf16(const rst__isa *isa);
 
 #endif

@@ -16,7 +16,7 @@
 #define STREAM_FLOATS (12 << 20)
 /* Tiles summed at a time for the weight gradient: lines of both sides that fit the first cache. */
 #define GRAD_TILES    160
-#define PACK_CHANNELS 16
+#define PACK_CHANNELS 16 /* even: pairs of bf16 stay together */
 
 typedef struct strips {
     int64_t th, tw, tiles, per; /* rows and columns of tiles; all; in a strip */
@@ -47,6 +47,18 @@ bool rst__wino_fits(const rst_conv *g)
     return g->kh == 3 && g->kw == 3 && g->sh == 1 && g->sw == 1 && g->groups == 1;
 }
 
+/* Gradients are never in bf16. */
+static bool in_bf16(const rst_cpu_dev *dev, bool data)
+{
+    return dev->base.precision == RST_PRECISION_BF16 && !data;
+}
+
+/* Words of a transformed row: floats, or pairs of bf16. */
+static int64_t words(int64_t c, bool bf16)
+{
+    return bf16 ? (c + 1) / 2 : c;
+}
+
 static int64_t u_plane(const rst__isa *isa, int64_t c, int64_t k)
 {
     return rst__panels(isa, k) * c * isa->nr;
@@ -55,15 +67,16 @@ static int64_t u_plane(const rst__isa *isa, int64_t c, int64_t k)
 size_t rst__wino_packed_bytes(const rst_cpu_dev *dev, const rst_conv *g, bool data)
 {
     const int64_t c = data ? g->co : g->x.c, k = data ? g->x.c : g->co;
-    return (size_t)(36 * u_plane(dev->isa, c, k)) * sizeof(float);
+    return (size_t)(36 * u_plane(dev->isa, words(c, in_bf16(dev, data)), k)) * sizeof(float);
 }
 
 /* Channels k0.. of one panel: gathers nine taps (turned by 180 degrees for the data gradient, whose
  * columns are the input's channels) and transforms them. */
-static void pack_part(const rst__isa *isa, const rst_conv *g, bool data, const float *w, float *u,
-                      int64_t p, int64_t k0)
+static void pack_part(const rst_cpu_dev *dev, const rst_conv *g, bool data, const float *w,
+                      float *u, int64_t p, int64_t k0)
 {
-    float taps[9 * PACK_CHANNELS * 32];
+    float taps[9 * PACK_CHANNELS * 32], part[36 * PACK_CHANNELS * 32];
+    const rst__isa *isa = dev->isa;
     const int64_t ci = g->x.c, c = data ? g->co : ci, k = data ? ci : g->co;
     const int64_t count = c - k0 < PACK_CHANNELS ? c - k0 : PACK_CHANNELS;
     const int width = rst__panel_width(isa, k, p);
@@ -71,7 +84,15 @@ static void pack_part(const rst__isa *isa, const rst_conv *g, bool data, const f
     for (int t = 0; t < 9; t++)
         isa->pack(w + (data ? 8 - t : t) * ci + p * isa->nr * sj + k0 * sk, count, width, sj, sk, 1,
                   taps + t * count * isa->nr);
-    isa->wino_weights(taps, count, u + (p * c + k0) * isa->nr, u_plane(isa, c, k));
+    if (!in_bf16(dev, data)) {
+        isa->wino_weights(taps, count, u + (p * c + k0) * isa->nr, u_plane(isa, c, k));
+        return;
+    }
+    const int64_t rows = words(c, true), plane = u_plane(isa, rows, k);
+    isa->wino_weights(taps, count, part, PACK_CHANNELS * isa->nr);
+    for (int xi = 0; xi < 36; xi++)
+        isa->pair(part + xi * PACK_CHANNELS * isa->nr, count,
+                  u + xi * plane + (p * rows + k0 / 2) * isa->nr);
 }
 
 void rst__wino_pack(const rst_cpu_dev *dev, const rst_conv *g, bool data, const float *w, float *u)
@@ -81,15 +102,21 @@ void rst__wino_pack(const rst_cpu_dev *dev, const rst_conv *g, bool data, const 
     const int64_t units = rst__panels(dev->isa, k) * parts;
 #pragma omp parallel for num_threads(rst__cpu_threads(dev, 36.0 * (double)(c * k))) schedule(static)
     for (int64_t i = 0; i < units; i++)
-        pack_part(dev->isa, g, data, w, u, i / parts, i % parts * PACK_CHANNELS);
+        pack_part(dev, g, data, w, u, i / parts, i % parts * PACK_CHANNELS);
 }
+
+/* isa->wino_in or wino_in_bf16 */
+typedef void (*transform)(const float *const d[36], int64_t c, float *v, int64_t plane);
 
 /* Everything of one call that the phases need. */
 typedef struct job {
     const rst__isa *isa;
+    transform in;
+    void (*panel)(const rst__panel *p);
     rst__source s;
     const rst__frame *out;
     strips t;
+    int64_t depth; /* words of a row of v that count */
     const float *u, *zeros;
     float *v, *m;
     int64_t ldv, ldm, vplane, mplane;
@@ -120,14 +147,14 @@ static void tile_pixels(const rst__source *s, const strips *t, int64_t i, const 
     }
 }
 
-static void transform_in(const rst__isa *isa, const rst__source *s, const strips *t, int64_t first,
+static void transform_in(transform in, const rst__source *s, const strips *t, int64_t first,
                          int64_t from, int64_t to, const float *zeros, float *v, int64_t ldv,
                          int64_t plane)
 {
     const float *d[36];
     for (int64_t i = from; i < to; i++) {
         tile_pixels(s, t, first + i, zeros, d);
-        isa->wino_in(d, s->c, v + i * ldv, plane);
+        in(d, s->c, v + i * ldv, plane);
     }
 }
 
@@ -147,14 +174,14 @@ static void transform_out(const job *j, int64_t first, int64_t from, int64_t to)
 static void multiply(const job *j, int64_t count, int64_t from, int64_t to)
 {
     const rst__isa *isa = j->isa;
-    const int64_t panels = rst__panels(isa, j->out->c), c = j->s.c;
+    const int64_t panels = rst__panels(isa, j->out->c), c = j->depth;
     const int64_t chunks = (c + RST_KC - 1) / RST_KC;
     for (int64_t i = from; i < to; i++) {
         const int64_t xi = i / panels, p = i % panels;
         const int width = rst__panel_width(isa, j->out->c, p);
         for (int64_t q = 0; q < chunks; q++) {
             const int64_t k0 = c * q / chunks, k1 = c * (q + 1) / chunks;
-            isa->panel(&(rst__panel){
+            j->panel(&(rst__panel){
                 .a = j->v + xi * j->vplane + k0,
                 .b = j->u + (i * c + k0) * isa->nr,
                 .c = j->m + xi * j->mplane + p * isa->nr,
@@ -181,7 +208,7 @@ static void run_strips(const job *j)
         int64_t from, to, ufrom, uto;
         rst__share(count, me, threads, &from, &to);
         rst__share(units, me, threads, &ufrom, &uto);
-        transform_in(j->isa, &j->s, &j->t, first, from, to, j->zeros, j->v, j->ldv, j->vplane);
+        transform_in(j->in, &j->s, &j->t, first, from, to, j->zeros, j->v, j->ldv, j->vplane);
 #pragma omp barrier
         multiply(j, count, ufrom, uto);
 #pragma omp barrier
@@ -201,12 +228,16 @@ static float *sides(rst_cpu_dev *dev, int64_t v, int64_t m, int64_t zeros, float
     return *vside + v;
 }
 
-int rst__wino_run(rst_cpu_dev *dev, const rst__source *s, const float *u, const rst__frame *out,
-                  bool add, const rst__epi *epi)
+int rst__wino_run(rst_cpu_dev *dev, const rst__source *s, bool data, const float *u,
+                  const rst__frame *out, bool add, const rst__epi *epi)
 {
     const int64_t c = s->c, k = out->c;
+    const bool bf16 = in_bf16(dev, data);
     job j = { .isa = dev->isa, .s = *s, .out = out, .u = u, .add = add, .epi = epi };
-    j.ldv = pitch(c);
+    j.in = bf16 ? j.isa->wino_in_bf16 : j.isa->wino_in;
+    j.panel = bf16 ? j.isa->panel_bf16 : j.isa->panel;
+    j.depth = words(c, bf16);
+    j.ldv = pitch(j.depth);
     j.ldm = pitch(rst__panels(dev->isa, k) * dev->isa->nr);
     j.t = cut(out->n, out->h + out->pad.t + out->pad.b, out->w + out->pad.l + out->pad.r,
               j.ldv + j.ldm);
@@ -285,7 +316,8 @@ static void grad_strips(const grad_job *j)
     for (int64_t first = 0; first < j->t.tiles; first += j->t.per) {
         const int64_t left = j->t.tiles - first, count = left < j->t.per ? left : j->t.per;
         rst__share(count, me, threads, &from, &to);
-        transform_in(j->isa, &j->x, &j->t, first, from, to, j->zeros, j->v, j->ldv, j->vplane);
+        transform_in(j->isa->wino_in, &j->x, &j->t, first, from, to, j->zeros, j->v, j->ldv,
+                     j->vplane);
         transform_dy(j, first, from, to);
 #pragma omp barrier
         rst__share(units, me, threads, &from, &to);

@@ -18,4 +18,9 @@ const rst__isa RST_ISA_NAME(isa) = {
     .wino_grad = RST_ISA_NAME(wino_grad),
     .wino_weights = RST_ISA_NAME(wino_weights),
     .wino_dw = RST_ISA_NAME(wino_dw),
+#if RST_VL == 16 && defined(RST_HAVE_X86)
+    .panel_bf16 = RST_ISA_NAME(panel_bf16),
+    .wino_in_bf16 = RST_ISA_NAME(wino_in_bf16),
+    .pair = RST_ISA_NAME(pair),
+#endif
 };

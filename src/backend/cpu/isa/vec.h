@@ -123,6 +123,9 @@ vf RST_ISA_NAME(activate)(rst_map act, float a, vf v);
 void RST_ISA_NAME(panel)(const rst__panel *p);
 void RST_ISA_NAME(pack)(const float *src, int64_t count, int width, int64_t sj, int64_t sk,
                         float scale, float *dst);
+void RST_ISA_NAME(panel_bf16)(const rst__panel *p);
+void RST_ISA_NAME(wino_in_bf16)(const float *const d[36], int64_t c, float *v, int64_t plane);
+void RST_ISA_NAME(pair)(const float *rows, int64_t count, float *dst);
 void RST_ISA_NAME(shift_add)(const float *p, int64_t ldp, int taps, int co, int64_t count, bool add,
                              const rst__epi *epi, float *y, int64_t ys);
 void RST_ISA_NAME(wino_in)(const float *const d[36], int64_t c, float *v, int64_t plane);
